@@ -1,0 +1,1 @@
+"""TUN devices: where inner packets enter and leave."""

@@ -1,0 +1,24 @@
+"""What an engine needs of a TUN device."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class TunPort(Protocol):
+    """A packet descriptor. Reading and writing never block."""
+
+    vnet_hdr: bool
+    """Each packet on the descriptor is preceded by a virtio_net_hdr (Linux, IFF_VNET_HDR)."""
+
+    def fileno(self) -> int: ...
+
+    def read(self, most: int) -> Sequence[bytes | bytearray | memoryview]:
+        """Up to about `most` whole IP packets, none if nothing waits. Raises OSError if it died.
+
+        The packets are valid until the next read.
+        """
+
+    def write(self, packets: Sequence[bytes | bytearray | memoryview]) -> int:
+        """Hand the packets to the kernel; returns how many it refused. Raises OSError if it died."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""UDP sockets: where WireGuard's datagrams enter and leave."""
