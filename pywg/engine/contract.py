@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, Flag, auto
 from ipaddress import IPv4Network, IPv6Network
-from typing import NewType, Protocol
+from typing import Final, NewType, Protocol
 
 from pywg.endpoint import Endpoint, Source
+from pywg.protocol.timers import Fact, Traffic
 from pywg.tun.port import TunPort
 from pywg.udp.port import UdpPort
 
@@ -22,6 +23,13 @@ PeerId = NewType("PeerId", int)
 """Names a peer across the seam; never reused within a device."""
 
 Prefix = IPv4Network | IPv6Network
+
+HANDSHAKE_TOS: Final = 0x88
+"""TOS byte of outer packets with messages 1 and 2: DSCP AF41 (kernel messages.h, HANDSHAKE_DSCP)."""
+
+UNREACHABLE_PER_SECOND: Final = 1000
+UNREACHABLE_BURST: Final = 50
+"""How many ICMP errors go into the TUN (the kernel's icmp_msgs_per_sec and icmp_msgs_burst)."""
 
 
 class Slot(Enum):
@@ -87,13 +95,6 @@ class Notice(Flag):
     """A fact named in `arm_stirred` has become set."""
 
 
-class Fact(Flag):
-    """The two facts whose setting can create an earlier timer deadline; see `arm_stirred`."""
-
-    UNANSWERED_SENT = auto()
-    UNANSWERED_RECEIVED = auto()
-
-
 @dataclass(frozen=True, slots=True)
 class PeerNotice:
     """One entry of the list of dirty peers."""
@@ -122,28 +123,6 @@ class Failure:
 
     part: str
     errno: int
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """Facts about a peer's packets that the timers need (protocol/timers). Times or None.
-
-    "Data" is any non-empty authenticated payload, before the source check. "Sent" is set when a send is
-    attempted, even if it fails. Handshakes count through `send_handshake` and `handshake_accepted`.
-    """
-
-    last_sent: int | None = None
-    """Last authenticated packet sent."""
-    last_received: int | None = None
-    """Last authenticated packet received."""
-    unanswered_sent: int | None = None
-    """First data sent since when nothing authenticated was received."""
-    unanswered_received: int | None = None
-    """First data received since when nothing authenticated was sent."""
-    more_received: bool = False
-    """More data was received after `unanswered_received`."""
-    staged: bool = False
-    """Packets wait for keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +217,8 @@ class Engine(Protocol):
     def set_endpoint(self, peer: PeerId, endpoint: Endpoint | None) -> None:
         """By configuration: the cached source is cleared."""
 
-    def endpoint(self, peer: PeerId) -> Endpoint | None: ...
+    def source(self, peer: PeerId) -> Source | None:
+        """The peer's present endpoint and, where it is sticky, the local address and interface."""
 
     def change_allowed_ips(self, changes: Sequence[AllowedIpChange]) -> None:
         """All of one UAPI set, in order, as one swap."""

@@ -1,0 +1,426 @@
+"""The control plane at work: peers, engine and clock. The one place where the parts meet.
+
+In: configuration (UAPI), link changes, the engine's events and the timer. Out: calls to the engine, and the
+state and status others may ask for. Everything runs on one thread; nothing here runs per packet.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from errno import EADDRINUSE, ENOMEM
+from itertools import count
+from typing import Protocol
+
+from pywg import __version__
+from pywg.clock import Clock
+from pywg.endpoint import Endpoint
+from pywg.engine.contract import (
+    AllowedIpChange,
+    Drop,
+    Engine,
+    Failure,
+    Notice,
+    PeerId,
+    PeerNotice,
+    UdpSockets,
+)
+from pywg.handshakes import Handshakes
+from pywg.log import Log, peer_name
+from pywg.protocol.constants import SECOND, Limits
+from pywg.protocol.cookie import CookieSender
+from pywg.protocol.handshake import Identity, RemoteStatic
+from pywg.protocol.peer import Peer
+from pywg.protocol.timers import TimerState, Wanted
+from pywg.timers import Timers
+from pywg.uapi.model import (
+    UNSET_KEY,
+    ApplyError,
+    DeviceChange,
+    DeviceState,
+    PeerChange,
+    PeerState,
+    PeerStatus,
+    Status,
+)
+
+NOTICES_PER_TURN = 256
+
+
+class Scheduler(Protocol):
+    """Calls `Device.on_timer` at a time of the boottime clock, suspend included."""
+
+    def wake_at(self, boottime_ns: int | None) -> None:
+        """Replaces what was asked before; None: not at all."""
+
+
+class Device:
+    """One WireGuard interface. Implements `pywg.uapi.model.UapiHandler`."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        engine: Engine,
+        why: str,
+        clock: Clock,
+        scheduler: Scheduler,
+        random_bytes: Callable[[int], bytes],
+        open_sockets: Callable[[int, int], UdpSockets],
+        log: Log,
+        limits: Limits | None = None,
+        on_failure: Callable[[Failure], None] | None = None,
+    ) -> None:
+        """`why` tells the reason for this engine; `open_sockets` takes port and mark, raises OSError."""
+        self._name = name
+        self._engine = engine
+        self._why = why
+        self._clock = clock
+        self._scheduler = scheduler
+        self._open_sockets = open_sockets
+        self._log = log
+        self._limits = limits or Limits()
+        self._on_failure = on_failure
+        self._peers: dict[bytes, Peer] = {}
+        self._by_id: dict[int, Peer] = {}
+        self._next_id = count(1)
+        self._listen_port = 0
+        self._fwmark = 0
+        self._sockets: UdpSockets | None = None
+        self._link_is_up = False
+        self._slept = clock.boottime() - clock.monotonic()
+        self._handshakes = Handshakes(
+            engine=engine,
+            clock=clock,
+            random_bytes=random_bytes,
+            limits=self._limits,
+            log=log,
+            find_peer=self._peers.get,
+        )
+        self._timers = Timers(engine=engine, handshakes=self._handshakes, limits=self._limits, log=log)
+        log.verbose(f"engine: {engine.name} ({why})")
+
+    # The link.
+
+    def link_up(self) -> None:
+        """Open the sockets and start the peers. A port in use is an error line, tried again later."""
+        self._link_is_up = True
+        if self._sockets is None:
+            self._start()
+
+    def link_down(self) -> None:
+        """Close the sockets, stop all timers, forget all sessions and staged packets."""
+        self._link_is_up = False
+        self._stop()
+
+    def set_mtu(self, mtu: int) -> None:
+        self._engine.set_mtu(mtu)
+
+    def route_changed(self, route_interface: Callable[[Endpoint, int], int | None]) -> None:
+        """The routing table changed: forget the source address of peers now reached another way.
+
+        `route_interface` tells the interface an endpoint is reached by under a mark, None if it cannot.
+        """
+        for peer in self._peers.values():
+            source = self._engine.source(PeerId(peer.id))
+            if source is None or not source.ifindex:
+                continue
+            if route_interface(source.endpoint, self._fwmark) not in (None, source.ifindex):
+                self._engine.clear_source(PeerId(peer.id))
+
+    def close(self) -> None:
+        """Forget everything and close engine, sockets and TUN."""
+        self.link_down()
+        self._scheduler.wake_at(None)
+        self._engine.close()
+
+    def _start(self) -> None:
+        try:
+            self._use(self._open_sockets(self._listen_port, self._fwmark))
+        except OSError as error:
+            self._log.error(_port_message(self._listen_port, error) + "; will try again when it changes")
+            return
+        self._log.verbose(f"listening on UDP port {self._listen_port}")
+        now = self._clock.boottime()
+        for peer in self._peers.values():
+            self._start_peer(peer, now)
+        self._schedule()
+
+    def _use(self, sockets: UdpSockets) -> None:
+        self._sockets = sockets
+        self._listen_port = sockets.port
+        self._engine.swap_sockets(sockets)
+
+    def _stop(self) -> None:
+        if self._sockets is None:
+            return
+        self._sockets = None
+        self._engine.swap_sockets(None)
+        for peer in self._peers.values():
+            self._engine.drop_staged(PeerId(peer.id))
+            self._handshakes.forget(peer)
+            self._timers.stop(peer)
+        self._log.verbose("link is down: sockets closed, sessions forgotten")
+        self._schedule()
+
+    def _start_peer(self, peer: Peer, now: int) -> None:
+        peer.timers = TimerState(
+            persistent_interval=peer.timers.persistent_interval,
+            persistent_base=now,
+            new_handshake_jitter=self._handshakes.jitter(),
+        )
+        self._engine.arm_keys_needed(PeerId(peer.id))
+        if peer.persistent_keepalive:
+            self._engine.send_keepalive(PeerId(peer.id))
+        self._settle(peer, now)
+
+    # What the engine and the timer tell.
+
+    def on_engine_ready(self) -> None:
+        """The engine's descriptor is readable."""
+        now = self._clock.boottime()
+        self._notice_sleep(now)
+        failure = self._engine.take_failure()
+        if failure is not None and self._on_failure is not None:
+            self._on_failure(failure)
+        for notice in self._engine.take_notices(NOTICES_PER_TURN):
+            peer = self._by_id.get(notice.peer)
+            if peer is not None:
+                self._receive_notice(peer, notice, now)
+                self._settle(peer, now)
+        for handshake in self._engine.take_handshakes(self._limits.handshakes_per_turn):
+            if self._sockets is None:
+                continue
+            changed = self._handshakes.receive(handshake, now)
+            if changed is not None:
+                self._settle(changed, now)
+        self._schedule()
+
+    def on_timer(self) -> None:
+        """The time given to the scheduler has come (or was passed while the machine slept)."""
+        now = self._clock.boottime()
+        self._notice_sleep(now)
+        for peer_id in self._timers.take_due(now):
+            self._settle(self._by_id[peer_id], now)
+        self._schedule()
+
+    def _notice_sleep(self, now: int) -> None:
+        """After a suspend every fact is older than it looked: look at all peers."""
+        slept = self._clock.boottime() - self._clock.monotonic()
+        if slept - self._slept >= SECOND:
+            self._log.verbose(f"the machine slept for {(slept - self._slept) // SECOND} s")
+            for peer in self._peers.values():
+                self._settle(peer, now)
+        self._slept = slept
+
+    def _receive_notice(self, peer: Peer, told: PeerNotice, now: int) -> None:
+        if Notice.NEXT_CONFIRMED in told.notice:
+            self._handshakes.confirmed(peer, told.confirmed_index, told.freed)
+        if Notice.ENDPOINT_MOVED in told.notice:
+            source = self._engine.source(PeerId(peer.id))
+            self._log.verbose(f"{peer.name} - endpoint moved to {source.endpoint if source else 'nowhere'}")
+        if self._sockets is None:
+            return
+        if Notice.REKEY_DUE in told.notice:
+            self._handshakes.request(peer, Wanted.REKEY, now)
+        elif Notice.KEYS_NEEDED in told.notice:
+            self._handshakes.request(peer, Wanted.KEYS, now)
+
+    def _schedule(self) -> None:
+        self._scheduler.wake_at(self._timers.earliest())
+
+    def _settle(self, peer: Peer, now: int) -> None:
+        if self._sockets is not None:
+            self._timers.settle(peer, now)
+
+    # Configuration.
+
+    def apply(self, change: DeviceChange) -> None:
+        """Do what a set asks, in its order. Raises ApplyError; what came before stays applied."""
+        routes: list[AllowedIpChange] = []
+        touched: dict[int, Peer] = {}
+        try:
+            self._apply_device(change)
+            for block in change.peers:
+                self._apply_peer(block, routes, touched)
+        finally:
+            # One swap for the whole set, at its end or at its first error.
+            self._engine.change_allowed_ips([route for route in routes if route.peer in self._by_id])
+            now = self._clock.boottime()
+            for peer in touched.values():
+                if peer.id in self._by_id and self._sockets is not None:
+                    self._serve_configured(peer, now)
+            self._schedule()
+
+    def _apply_device(self, change: DeviceChange) -> None:
+        if change.private_key is not None:
+            self._set_private_key(change.private_key)
+        if change.listen_port is not None:
+            self._set_listen_port(change.listen_port)
+        if change.fwmark is not None and change.fwmark != self._fwmark:
+            try:
+                self._engine.set_fwmark(change.fwmark)
+            except OSError as error:
+                raise ApplyError(EADDRINUSE, f"cannot set fwmark: {error.strerror}") from None
+            self._fwmark = change.fwmark
+        if change.replace_peers:
+            for peer in list(self._peers.values()):
+                self._remove(peer)
+
+    def _set_private_key(self, private_key: bytes) -> None:
+        identity = None if private_key == UNSET_KEY else Identity(private_key)
+        present = self._handshakes.identity
+        if _public(identity) == _public(present):
+            return
+        if identity is not None and (ourselves := self._peers.get(identity.public_key)) is not None:
+            self._remove(ourselves)
+        self._handshakes.identity = identity
+        now = self._clock.boottime()
+        for peer in self._peers.values():
+            peer.remote = RemoteStatic(identity, peer.public_key)
+            self._handshakes.expire(peer)
+            if self._sockets is not None:
+                self._serve_configured(peer, now)
+
+    def _set_listen_port(self, port: int) -> None:
+        if not self._link_is_up:
+            self._listen_port = port
+        elif self._sockets is None:
+            self._listen_port = port
+            self._start()
+        elif port != self._listen_port:
+            try:
+                sockets = self._open_sockets(port, self._fwmark)
+            except OSError as error:
+                raise ApplyError(
+                    EADDRINUSE, _port_message(port, error) + f"; still using port {self._listen_port}"
+                ) from None
+            self._use(sockets)
+
+    def _apply_peer(self, block: PeerChange, routes: list[AllowedIpChange], touched: dict[int, Peer]) -> None:
+        identity = self._handshakes.identity
+        if identity is not None and block.public_key == identity.public_key:
+            return
+        peer = self._peers.get(block.public_key)
+        if block.remove:
+            if peer is not None:
+                self._remove(peer)
+            return
+        if peer is None:
+            if block.update_only:
+                return
+            peer = self._add(block.public_key)
+        peer_id = PeerId(peer.id)
+        touched[peer.id] = peer
+        if block.preshared_key is not None:
+            peer.preshared_key = block.preshared_key
+        if block.endpoint is not None:
+            self._engine.set_endpoint(peer_id, block.endpoint)
+        if block.replace_allowed_ips:
+            routes.append(AllowedIpChange(peer_id, None, remove=True))
+        routes.extend(AllowedIpChange(peer_id, step.prefix, step.remove) for step in block.allowed_ips)
+        if block.persistent_keepalive_interval is not None:
+            self._set_keepalive(peer, block.persistent_keepalive_interval)
+
+    def _set_keepalive(self, peer: Peer, seconds: int) -> None:
+        was_off = peer.persistent_keepalive == 0
+        peer.persistent_keepalive = seconds
+        # Switched on it is due at once, which `_serve_configured` sees to.
+        base = 0 if was_off else peer.timers.persistent_base
+        peer.timers = replace(peer.timers, persistent_interval=seconds * SECOND, persistent_base=base)
+
+    def _serve_configured(self, peer: Peer, now: int) -> None:
+        """A peer's settings changed while the link is up."""
+        if peer.persistent_keepalive and peer.timers.persistent_base == 0:
+            peer.timers = replace(peer.timers, persistent_base=now)
+            self._engine.send_keepalive(PeerId(peer.id))
+        if self._engine.traffic(PeerId(peer.id)).staged and peer.timers.retransmit_at is None:
+            self._handshakes.request(peer, Wanted.KEYS, now)
+        self._settle(peer, now)
+
+    def _add(self, public_key: bytes) -> Peer:
+        if len(self._peers) >= self._limits.max_peers:
+            raise ApplyError(ENOMEM, f"no more than {self._limits.max_peers} peers")
+        remote = RemoteStatic(self._handshakes.identity, public_key)
+        peer = Peer(
+            id=next(self._next_id),
+            name=peer_name(public_key),
+            remote=remote,
+            cookie=CookieSender(remote, self._limits),
+            timers=TimerState(new_handshake_jitter=self._handshakes.jitter()),
+        )
+        self._peers[public_key] = peer
+        self._by_id[peer.id] = peer
+        self._engine.add_peer(PeerId(peer.id))
+        return peer
+
+    def _remove(self, peer: Peer) -> None:
+        self._handshakes.forget(peer)
+        self._handshakes.release(self._engine.remove_peer(PeerId(peer.id)))
+        self._timers.stop(peer)
+        del self._peers[peer.public_key]
+        del self._by_id[peer.id]
+
+    # State.
+
+    def get_state(self) -> DeviceState:
+        """What ``get=1`` tells."""
+        identity = self._handshakes.identity
+        return DeviceState(
+            private_key=UNSET_KEY if identity is None else identity.private_bytes(),
+            listen_port=self._listen_port,
+            fwmark=self._fwmark,
+            peers=tuple(self._peer_state(peer) for peer in self._peers.values()),
+        )
+
+    def _peer_state(self, peer: Peer) -> PeerState:
+        peer_id = PeerId(peer.id)
+        source = self._engine.source(peer_id)
+        counters = self._engine.counters(peer_id)
+        return PeerState(
+            public_key=peer.public_key,
+            preshared_key=peer.preshared_key,
+            endpoint=None if source is None else source.endpoint,
+            last_handshake_ns=peer.last_handshake or 0,
+            tx_bytes=counters.tx_bytes,
+            rx_bytes=counters.rx_bytes,
+            persistent_keepalive_interval=peer.persistent_keepalive,
+            allowed_ips=tuple(self._engine.allowed_ips(peer_id)),
+        )
+
+    def get_status(self) -> Status:
+        """What ``get_status=1`` tells."""
+        sockets = self._sockets
+        state = {"link": "up" if self._link_is_up else "down"}
+        for family, port in (("v4", sockets and sockets.v4), ("v6", sockets and sockets.v6)):
+            state[family] = "closed" if sockets is None else "unavailable" if port is None else "open"
+        return Status(
+            engine=self._engine.name,
+            engine_reason=self._why,
+            version=__version__,
+            sockets=state,
+            details=self._engine.status(),
+            drops=_drops(self._engine.drops(None)),
+            handshake_failures={c.value: n for c, n in self._handshakes.failures.items()},
+            peers=tuple(
+                PeerStatus(
+                    public_key=peer.public_key,
+                    drops=_drops(self._engine.drops(PeerId(peer.id))),
+                    handshake_failures={c.value: n for c, n in peer.failures.items()},
+                    icmp_errors=self._engine.icmp_errors(PeerId(peer.id)),
+                )
+                for peer in self._peers.values()
+            ),
+        )
+
+
+def _drops(drops: Mapping[Drop, int]) -> dict[str, int]:
+    return {cause.value: number for cause, number in drops.items()}
+
+
+def _public(identity: Identity | None) -> bytes | None:
+    return None if identity is None else identity.public_key
+
+
+def _port_message(port: int, error: OSError) -> str:
+    where = f"UDP port {port}" if port else "a free UDP port"
+    reason = "it is in use" if error.errno == EADDRINUSE else error.strerror
+    return f"cannot listen on {where}: {reason}"
