@@ -1,0 +1,1 @@
+"""The process that runs one interface: how it starts itself again, and its loop."""

@@ -1,0 +1,53 @@
+"""Which names an interface may have: the rule of wg-quick, narrower than the kernel's.
+
+The name becomes part of a path (the UAPI socket), so nothing that could leave its directory passes; and a
+word that is a command of pywg, wg or wg-quick is never taken for an interface.
+"""
+
+import sys
+from typing import Final
+
+LONGEST_NAME: Final = 15
+"""Linux: IFNAMSIZ is 16 with the final zero."""
+
+_WG: Final = (
+    "show",
+    "showconf",
+    "set",
+    "setconf",
+    "addconf",
+    "syncconf",
+    "genkey",
+    "genpsk",
+    "pubkey",
+    "help",
+)
+_WG_QUICK: Final = ("up", "down", "save", "strip")
+_OURS: Final = ("bench", "daemon", "demo", "doctor", "help", "monitor", "status", "version")
+RESERVED: Final = frozenset((*_WG, *_WG_QUICK, *_OURS))
+"""Words that are or will be commands."""
+
+_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+.-")
+
+
+class InterfaceNameError(ValueError):
+    """The name cannot be an interface's; the message says what could."""
+
+
+def check_interface_name(name: str, system: str = sys.platform) -> None:
+    """Raises InterfaceNameError. `system` is as `sys.platform`."""
+    if not name or not _CHARACTERS.issuperset(name) or name in {".", ".."}:
+        raise InterfaceNameError(
+            f"{name!r} is no interface name; expected up to {LONGEST_NAME} of a-z A-Z 0-9 _ = + . -"
+        )
+    if len(name) > LONGEST_NAME:
+        raise InterfaceNameError(
+            f"interface name '{name}' is {len(name)} characters long; at most {LONGEST_NAME} are possible"
+        )
+    if name in RESERVED:
+        raise InterfaceNameError(f"'{name}' is the name of a command; choose another name for the interface")
+    number = name.removeprefix("utun")
+    if system == "darwin" and (number == name or (number and not number.isdigit())):
+        raise InterfaceNameError(
+            f"'{name}' is no interface name of macOS; expected utun or utun and a number"
+        )

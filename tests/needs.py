@@ -1,0 +1,28 @@
+"""What a test needs of the machine. In CI a missing thing is a failure, elsewhere a skip that says so."""
+
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+
+def need(*programs: str) -> None:
+    """The calling test cannot do without these programs."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        _lacking(
+            f"NOT TESTED: not installed: {', '.join(missing)} (on Debian: `make test` as root installs them)"
+        )
+
+
+def need_root() -> None:
+    """The calling test makes interfaces, namespaces or files that belong to root."""
+    if os.geteuid() != 0:
+        _lacking("NOT TESTED: must be root (run the tests with sudo)")
+
+
+def _lacking(reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
