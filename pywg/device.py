@@ -4,18 +4,17 @@ In: configuration (UAPI), link changes, the engine's events and the timer. Out: 
 state and status others may ask for. Everything runs on one thread; nothing here runs per packet.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from errno import EADDRINUSE, ENOMEM
 from itertools import count
 from typing import Protocol
 
-from pywg import __version__
+from pywg import __version__, report
 from pywg.clock import Clock
 from pywg.endpoint import Endpoint
 from pywg.engine.contract import (
     AllowedIpChange,
-    Drop,
     Engine,
     Failure,
     Notice,
@@ -37,8 +36,6 @@ from pywg.uapi.model import (
     DeviceChange,
     DeviceState,
     PeerChange,
-    PeerState,
-    PeerStatus,
     Status,
 )
 
@@ -119,6 +116,8 @@ class Device:
 
         `route_interface` tells the interface an endpoint is reached by under a mark, None if it cannot.
         """
+        for port in report.ports(self._sockets).values():
+            port.route_changed()
         for peer in self._peers.values():
             source = self._engine.source(PeerId(peer.id))
             if source is None or not source.ifindex:
@@ -368,52 +367,22 @@ class Device:
             private_key=UNSET_KEY if identity is None else identity.private_bytes(),
             listen_port=self._listen_port,
             fwmark=self._fwmark,
-            peers=tuple(self._peer_state(peer) for peer in self._peers.values()),
-        )
-
-    def _peer_state(self, peer: Peer) -> PeerState:
-        peer_id = PeerId(peer.id)
-        source = self._engine.source(peer_id)
-        counters = self._engine.counters(peer_id)
-        return PeerState(
-            public_key=peer.public_key,
-            preshared_key=peer.preshared_key,
-            endpoint=None if source is None else source.endpoint,
-            last_handshake_ns=peer.last_handshake or 0,
-            tx_bytes=counters.tx_bytes,
-            rx_bytes=counters.rx_bytes,
-            persistent_keepalive_interval=peer.persistent_keepalive,
-            allowed_ips=tuple(self._engine.allowed_ips(peer_id)),
+            peers=tuple(report.peer_state(self._engine, peer) for peer in self._peers.values()),
         )
 
     def get_status(self) -> Status:
         """What ``get_status=1`` tells."""
-        sockets = self._sockets
-        state = {"link": "up" if self._link_is_up else "down"}
-        for family, port in (("v4", sockets and sockets.v4), ("v6", sockets and sockets.v6)):
-            state[family] = "closed" if sockets is None else "unavailable" if port is None else "open"
         return Status(
             engine=self._engine.name,
             engine_reason=self._why,
             version=__version__,
-            sockets=state,
+            sockets={"link": "up" if self._link_is_up else "down", **report.sockets(self._sockets)},
+            offloads=report.offloads(self._sockets),
             details=self._engine.status(),
-            drops=_drops(self._engine.drops(None)),
-            handshake_failures={c.value: n for c, n in self._handshakes.failures.items()},
-            peers=tuple(
-                PeerStatus(
-                    public_key=peer.public_key,
-                    drops=_drops(self._engine.drops(PeerId(peer.id))),
-                    handshake_failures={c.value: n for c, n in peer.failures.items()},
-                    icmp_errors=self._engine.icmp_errors(PeerId(peer.id)),
-                )
-                for peer in self._peers.values()
-            ),
+            drops=report.by_name(self._engine.drops(None)),
+            handshake_failures=report.by_name(self._handshakes.failures),
+            peers=tuple(report.peer_status(self._engine, peer) for peer in self._peers.values()),
         )
-
-
-def _drops(drops: Mapping[Drop, int]) -> dict[str, int]:
-    return {cause.value: number for cause, number in drops.items()}
 
 
 def _public(identity: Identity | None) -> bytes | None:

@@ -51,11 +51,11 @@ class Endpoint(NamedTuple):
         Raises EndpointError, whose message says what was expected.
         """
         host, separator, port_text = text.rpartition(":")
-        if not separator or not port_text.isascii() or not port_text.isdigit():
-            raise EndpointError(f"'{text}' has no port; expected ADDRESS:PORT")
+        if not separator or not port_text.isascii() or not port_text.isdigit() or len(port_text) > 5:
+            raise EndpointError("an endpoint needs a port; expected ADDRESS:PORT or [ADDRESS6]:PORT")
         port = int(port_text)
-        if not 0 < port < 65536:
-            raise EndpointError(f"port {port_text} is not between 1 and 65535")
+        if port > 65535:
+            raise EndpointError("a port is not above 65535")
         bracketed = host.startswith("[") and host.endswith("]")
         if bracketed:
             host = host[1:-1]
@@ -64,7 +64,7 @@ class Endpoint(NamedTuple):
             address = ipaddress.ip_address(host)
         except ValueError:
             raise EndpointError(
-                f"'{host}' is not an IP address; expected ADDRESS:PORT or [ADDRESS6]:PORT"
+                "an endpoint starts with an IP address; expected ADDRESS:PORT or [ADDRESS6]:PORT"
             ) from None
         if (address.version == 6) != bracketed:
             raise EndpointError("an IPv6 address is written in brackets, an IPv4 address is not")
@@ -87,11 +87,14 @@ class Source(NamedTuple):
 
 def _scope_id(zone: str) -> int:
     if zone.isascii() and zone.isdigit():
-        return int(zone)
+        number = int(zone)
+        if number > 0xFFFF_FFFF:
+            raise EndpointError("the number of an interface has at most 32 bits")
+        return number
     try:
         return socket.if_nametoindex(zone)
     except OSError:
-        raise EndpointError(f"no interface is called '{zone}'") from None
+        raise EndpointError("no interface has the name after %") from None
 
 
 def _scope_suffix(scope_id: int) -> str:

@@ -136,8 +136,9 @@ class _Service:
         changed(monitor.state)
 
     def _end(self, why: str) -> None:
-        self._log.verbose(f"ends: {why}")
-        self._ended.set()
+        if not self._ended.is_set():
+            self._log.verbose(f"ends: {why}")
+            self._ended.set()
 
     def _engine_failed(self, failure: Failure) -> None:
         """Reading from a TUN whose interface was deleted fails with EBADFD, often before netlink tells."""

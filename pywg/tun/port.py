@@ -4,6 +4,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 
+class TunError(Exception):
+    """The device could not be opened. The message says why and what to do."""
+
+
 class TunPort(Protocol):
     """A packet descriptor. Reading and writing never block."""
 

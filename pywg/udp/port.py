@@ -1,6 +1,6 @@
 """What an engine needs of a UDP socket."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from pywg.endpoint import Endpoint, Source
@@ -20,6 +20,14 @@ class IcmpError(NamedTuple):
 
     endpoint: Endpoint
     errno: int
+    offender: str = ""
+    """Address of the router or host that refused it, where known."""
+
+
+class SendError(OSError):
+    """A send that stopped part of the way: `sent` datagrams of the batch did go out, the next did not."""
+
+    sent: int = 0
 
 
 class UdpPort(Protocol):
@@ -33,7 +41,9 @@ class UdpPort(Protocol):
     def send(self, source: Source, datagrams: Sequence[bytes | bytearray | memoryview], tos: int) -> None:
         """Send to `source.endpoint`, from `source.local` through `source.ifindex` where they are known.
 
-        `tos` is the whole TOS / traffic class byte. Raises OSError for the first that could not be sent.
+        `tos` is the whole TOS / traffic class byte. Raises OSError for the first that could not be sent, as
+        SendError where some before it were; the rest of the batch was not tried. EINVAL, ENETUNREACH,
+        EADDRNOTAVAIL or ENODEV may mean that the cached source is gone: clear it, send the rest again.
         """
 
     def set_mark(self, mark: int) -> None:
@@ -41,5 +51,11 @@ class UdpPort(Protocol):
 
     def take_errors(self) -> Sequence[IcmpError]:
         """Empty the error queue (IP_RECVERR)."""
+
+    def route_changed(self) -> None:
+        """A route or an MTU changed: what was remembered of them counts no more."""
+
+    def status(self) -> Mapping[str, str]:
+        """Offloads and buffers in use, for ``get_status``."""
 
     def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""The machine's network: what happens to links, addresses and routes."""

@@ -1,0 +1,153 @@
+"""TUN devices of Linux, opened through python-pytun.
+
+Comes in: a name, or a descriptor inherited from the process that made the device. Goes out: a packet
+descriptor. Rules kept: the link is never set up here, the MTU is set by the maker only, and the device makes
+no address and no redirect of its own (kernel wireguard/device.c: a router solicitation starts a handshake).
+"""
+
+import errno
+import fcntl
+import os
+import socket
+import struct
+from typing import Final, Self
+
+from pywg.net import netlink
+from pywg.tun.descriptor import DescriptorTun
+from pywg.tun.port import TunError
+
+__all__ = ["LinuxTun", "TunError", "check_name", "interface", "open_tun"]
+
+# linux/if_tun.h and linux/sockios.h
+IFF_TUN: Final = 0x0001
+IFF_NO_PI: Final = 0x1000
+IFF_VNET_HDR: Final = 0x4000
+TUNGETIFF: Final = 0x800454D2
+SIOCSIFMTU: Final = 0x8922
+SIOCSIFTXQLEN: Final = 0x8943
+
+MAX_NAME: Final = 15
+"""IFNAMSIZ without its final zero."""
+QUEUE_LENGTH: Final = 1000
+"""Packets the kernel holds for us, as it does for its own WireGuard; a TUN has 500."""
+
+_IFREQ_FLAGS: Final = struct.Struct("16sH22x")
+_IFREQ_INT: Final = struct.Struct("16si20x")
+
+
+class LinuxTun(DescriptorTun):
+    """A TUN device without packet information header; its descriptor is close-on-exec and non-blocking."""
+
+    def __init__(self, fd: int, name: str) -> None:
+        super().__init__(fd)
+        self.name = name
+
+    @classmethod
+    def from_fd(cls, fd: int) -> Self:
+        """Take over an inherited descriptor (WG_TUN_FD). Raises TunError if it is no TUN we can use."""
+        try:
+            name, flags = interface(fd)
+        except OSError as error:
+            raise TunError(
+                f"descriptor {fd} is not an open TUN device ({error.strerror}); "
+                "WG_TUN_FD must name one that was inherited"
+            ) from None
+        # Whether it has IFF_NO_PI cannot be asked: IFF_NOFILTER has the same bit in the answer.
+        if not flags & IFF_TUN or flags & IFF_VNET_HDR:
+            raise TunError(
+                f"descriptor {fd} is the device '{name}' with flags {flags:#x}; "
+                "expected IFF_TUN | IFF_NO_PI without IFF_VNET_HDR"
+            )
+        return cls(fd, name)
+
+
+def open_tun(name: str, mtu: int | None) -> LinuxTun:
+    """Create the TUN device `name`, or attach to one that outlives its maker; set its MTU unless None.
+
+    Raises TunError.
+    """
+    check_name(name)
+    # Here, because a daemon that inherited its descriptor does not need it.
+    import pytun  # noqa: PLC0415
+
+    try:
+        device = pytun.TunTapDevice(name, IFF_TUN | IFF_NO_PI)
+    except OSError as error:  # pytun.Error is one
+        raise TunError(_explain(name, error.errno or 0)) from None
+    # A descriptor of our own: pytun's object closes its descriptor whenever it is collected.
+    fd = os.dup(device.fileno())
+    device.close()
+    try:
+        tun = LinuxTun.from_fd(fd)
+    except TunError:
+        os.close(fd)
+        raise
+    try:
+        if mtu is not None:
+            _set_mtu(tun.name, mtu)
+    except OSError as error:
+        tun.close()
+        raise TunError(
+            f"cannot set the MTU of '{name}' to {mtu}: {error.strerror}; use 68 to 65535"
+        ) from None
+    _set_queue_length(tun.name)
+    _make_quiet(tun.name)
+    return tun
+
+
+def interface(fd: int) -> tuple[str, int]:
+    """Name and IFF_ flags of the TUN behind `fd`, also after a rename. Raises OSError."""
+    answer = fcntl.ioctl(fd, TUNGETIFF, _IFREQ_FLAGS.pack(b"", 0))
+    name, flags = _IFREQ_FLAGS.unpack(answer)
+    return name.rstrip(b"\0").decode(), flags
+
+
+def check_name(name: str) -> None:
+    """Raises TunError if the kernel would refuse `name` (dev_valid_name) or take it for a pattern."""
+    if not name:
+        raise TunError("the interface name is empty; give one of 1 to 15 characters, such as wg0")
+    if len(name.encode()) > MAX_NAME:
+        raise TunError(f"interface name '{name}' is too long; use at most {MAX_NAME} characters")
+    if name in {".", ".."} or any(c in "/:%" or c.isspace() or not c.isprintable() for c in name):
+        raise TunError(
+            f"interface name '{name}' is not valid; use letters, digits, '_', '=', '+', '.' and '-'"
+        )
+
+
+def _explain(name: str, code: int) -> str:
+    what = f"cannot create the TUN device '{name}'"
+    match code:
+        case errno.EPERM | errno.EACCES:
+            return f"{what}: not permitted; run as root or with CAP_NET_ADMIN"
+        case errno.ENOENT | errno.ENODEV | errno.ENXIO:
+            return f"{what}: /dev/net/tun is missing; run 'modprobe tun', or give the device to the container"
+        case errno.EBUSY:
+            return f"{what}: the name is in use by another process; choose another or end that one"
+        case errno.EINVAL:
+            return f"{what}: an interface of another kind has that name; choose another or delete it"
+        case _:
+            return f"{what}: {os.strerror(code) if code else 'unknown error'}"
+
+
+def _set_mtu(name: str, mtu: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(sock, SIOCSIFMTU, _IFREQ_INT.pack(name.encode(), mtu))
+
+
+def _set_queue_length(name: str) -> None:
+    """Best effort: the tunnel works with the shorter queue too."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            fcntl.ioctl(sock, SIOCSIFTXQLEN, _IFREQ_INT.pack(name.encode(), QUEUE_LENGTH))
+    except OSError:
+        pass
+
+
+def _make_quiet(name: str) -> None:
+    """Best effort: without it a tunnel to ::/0 starts a handshake as its link comes up, which is harmless."""
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW) as sock:
+            for request in netlink.set_quiet(socket.if_nametoindex(name), 1):
+                sock.send(request)
+    except OSError:
+        pass

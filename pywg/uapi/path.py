@@ -1,0 +1,189 @@
+"""Where the UAPI socket of an interface lives, and how it is made, inherited and taken away.
+
+In: an interface name. Out: a listening AF_UNIX socket. Rules kept: the directory is 0755, the socket is
+made under umask 077, a live socket is never unlinked, and on close a path is only unlinked while it is
+still the socket we made. Source: wireguard-go ipc/uapi_unix.go, `wg`'s ipc-uapi-unix.h.
+"""
+
+import errno
+import os
+import re
+import socket
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+DIRECTORY: Final = Path("/var/run/wireguard")
+
+_NAME: Final = re.compile(r"[a-zA-Z0-9_=+.-]{1,15}")
+"""An interface's name as wg-quick takes it; IFNAMSIZ leaves 15 characters."""
+_DIAL_TIMEOUT: Final = 1.0
+_BACKLOG: Final = 128
+
+
+class UapiSocketError(Exception):
+    """The socket cannot be had; the text is one line that says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """Which file a path names, whatever is later put in its place."""
+
+    device: int
+    inode: int
+
+
+def file_identity(path: Path) -> FileIdentity | None:
+    """None if there is no such file (any more)."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return FileIdentity(found.st_dev, found.st_ino)
+
+
+def socket_path(name: str, directory: Path = DIRECTORY) -> Path:
+    """The path of an interface's socket. Raises UapiSocketError for what cannot be an interface's name."""
+    if not _NAME.fullmatch(name) or name in {".", ".."}:
+        raise UapiSocketError(
+            f"{name[:40]!r} is not an interface name; expected 1 to 15 of a-z A-Z 0-9 _ = + . -"
+        )
+    return directory / f"{name}.sock"
+
+
+def bind_uapi_socket(name: str, directory: Path = DIRECTORY) -> socket.socket:
+    """A listening, non-blocking socket at the path of `name`, in place of a stale one.
+
+    Raises UapiSocketError: the name is not one, another process listens there, or the system refused.
+    """
+    path = socket_path(name, directory)
+    try:
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _remove_stale(path)
+        return _listen(path)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise _in_use(path) from None
+        reason = error.strerror or str(error)
+        raise UapiSocketError(
+            f"cannot make the UAPI socket {path}: {reason}; its directory must be writable (are you root?)"
+        ) from None
+
+
+def inherit_uapi_socket(fd: int) -> socket.socket:
+    """The listening socket that the starting process left in descriptor `fd` (``WG_UAPI_FD``).
+
+    Raises UapiSocketError if it is no listening AF_UNIX stream socket.
+    """
+    try:
+        inherited = socket.socket(fileno=fd)
+    except (OSError, ValueError):
+        raise UapiSocketError(f"descriptor {fd} is not a socket; expected a listening UAPI socket") from None
+    if (
+        inherited.family != socket.AF_UNIX
+        or inherited.type != socket.SOCK_STREAM
+        or not _is_listening(inherited)
+    ):
+        inherited.detach()
+        raise UapiSocketError(f"descriptor {fd} is not a listening UAPI socket")
+    inherited.setblocking(False)
+    inherited.set_inheritable(False)
+    return inherited
+
+
+def unlink_if_ours(path: Path, ours: FileIdentity | None) -> None:
+    """Take the socket file away unless somebody has put another in its place."""
+    if ours is not None and file_identity(path) == ours:
+        path.unlink(missing_ok=True)
+
+
+def interface_names(directory: Path = DIRECTORY) -> list[str]:
+    """Interfaces whose socket answers, sorted. A socket that refuses is stale and unlinked, as by `wg`.
+
+    Raises UapiSocketError if the directory cannot be read.
+    """
+    try:
+        files = sorted(os.listdir(directory))  # noqa: PTH208 - Path.glob hides that it may not look
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError:
+        raise UapiSocketError(f"cannot read {directory}: permission denied; try again as root") from None
+    names = []
+    for path in (directory / file for file in files if file.endswith(".sock")):
+        if not _NAME.fullmatch(path.stem) or not _is_socket(path):
+            continue
+        alive = _dial(path)
+        if alive:
+            names.append(path.stem)
+        elif alive is not None:
+            path.unlink(missing_ok=True)
+    return names
+
+
+def _remove_stale(path: Path) -> None:
+    """Make way for a new socket. Raises UapiSocketError if the path is taken."""
+    if file_identity(path) is None:
+        return
+    if not _is_socket(path):
+        raise UapiSocketError(f"{path} exists and is not a socket; remove it")
+    alive = _dial(path)
+    if alive:
+        raise _in_use(path)
+    if alive is None:
+        raise UapiSocketError(f"cannot tell whether {path} is in use: permission denied; try again as root")
+    path.unlink(missing_ok=True)
+
+
+def _listen(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    former = os.umask(0o077)
+    try:
+        listener.bind(str(path))
+    except BaseException:
+        listener.close()
+        raise
+    finally:
+        os.umask(former)
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def _dial(path: Path) -> bool | None:
+    """Whether somebody listens there; None: not for us to know.
+
+    A full backlog (a time-out or EAGAIN) has somebody behind it.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_DIAL_TIMEOUT)
+        try:
+            probe.connect(str(path))
+        except PermissionError:
+            return None
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except (TimeoutError, BlockingIOError):
+            return True
+    return True
+
+
+def _in_use(path: Path) -> UapiSocketError:
+    return UapiSocketError(
+        f"unix socket in use: another process listens on {path}; stop it or take another name"
+    )
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return stat.S_ISSOCK(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _is_listening(candidate: socket.socket) -> bool:
+    try:
+        return bool(candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    except OSError:
+        # Not every system (macOS) tells this: having a path is then as good as we can know.
+        return bool(candidate.getsockname())
