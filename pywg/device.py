@@ -116,8 +116,7 @@ class Device:
 
         `route_interface` tells the interface an endpoint is reached by under a mark, None if it cannot.
         """
-        for port in report.ports(self._sockets).values():
-            port.route_changed()
+        self._engine.route_changed()
         for peer in self._peers.values():
             source = self._engine.source(PeerId(peer.id))
             if source is None or not source.ifindex:

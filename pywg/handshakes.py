@@ -183,7 +183,7 @@ class Handshakes:
         peer.greatest_timestamp = received.timestamp
         peer.initiation_consumed = now
         self._log.verbose(f"{peer.name} - received handshake initiation from {handshake.source.endpoint}")
-        self._engine.handshake_accepted(PeerId(peer.id), handshake.source, len(handshake.data))
+        self._accept(peer, handshake)
         index = self._indices.allocate(peer)
         try:
             created = create_response(
@@ -227,7 +227,7 @@ class Handshakes:
         self._log.verbose(f"{peer.name} - received handshake response from {handshake.source.endpoint}")
         self._engine.set_pending(index, pending=False)
         peer.pending = None  # Its index lives on as the keypair's.
-        self._engine.handshake_accepted(PeerId(peer.id), handshake.source, len(handshake.data))
+        self._accept(peer, handshake)
         self._install(peer, session, Slot.CURRENT, now)
         self.complete(peer)
         return peer
@@ -256,6 +256,13 @@ class Handshakes:
         self._forget_pending(peer)
         self.release(freed)
         self.complete(peer)
+
+    def _accept(self, peer: Peer, handshake: HandshakeDatagram) -> None:
+        """The message is authentic and new: the peer is where it came from."""
+        before = self._engine.source(PeerId(peer.id))
+        self._engine.handshake_accepted(PeerId(peer.id), handshake.source, len(handshake.data))
+        if before is not None and before.endpoint != handshake.source.endpoint:
+            self._log.verbose(f"{peer.name} - endpoint moved to {handshake.source.endpoint}")
 
     def _install(self, peer: Peer, session: SessionKeys, slot: Slot, now: int) -> None:
         keys = TransportKeys(

@@ -207,6 +207,9 @@ class Engine(Protocol):
     def set_mtu(self, mtu: int) -> None:
         """Padding never makes a packet longer than this."""
 
+    def route_changed(self) -> None:
+        """A route or the MTU of a link outside changed: what the sockets remember of them counts no more."""
+
     # Peers.
 
     def add_peer(self, peer: PeerId) -> None: ...
