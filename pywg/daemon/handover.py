@@ -143,7 +143,7 @@ def _environment(tun: int, uapi: int, ready: int) -> dict[str, str]:
     # The working directory is never searched (-P).
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
     if not root.endswith("-packages"):
-        own["PYTHONPATH"] = root
+        own["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     return {**os.environ, **own}
 
 

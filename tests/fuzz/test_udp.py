@@ -41,7 +41,7 @@ def hostile(random: Random, victim: Machine, captured: list[bytes]) -> Iterator[
         message = bytearray(random.choice(captured))
         bit = random.randrange(len(message) * 8)
         message[bit // 8] ^= 1 << bit % 8
-        if message[:4] in (b"\1\0\0\0", b"\2\0\0\0"):
+        if bytes(message[:4]) in (b"\1\0\0\0", b"\2\0\0\0"):
             yield with_mac1(key, bytes(message[: -2 * MAC_SIZE])), True
         else:
             yield bytes(message), False

@@ -27,8 +27,11 @@ def talk(world: World, a: Machine, b: Machine, every: int) -> None:
 
     def turn() -> None:
         a.send(b, b"ping")
-        world.after(every // 3, lambda: b.send(a, b"pong") and None)
+        world.after(every // 3, answer)
         world.after(every, turn)
+
+    def answer() -> None:
+        b.send(a, b"pong")
 
     turn()
 

@@ -42,7 +42,7 @@ def test_keys_are_forgotten_by_the_time_that_passed_in_sleep() -> None:
 
 
 def test_a_persistent_keepalive_does_not_wait_for_the_sleep_to_be_made_up() -> None:
-    world, a, b = pair(keepalive=25)
+    world, a, _b = pair(keepalive=25)
     world.run(1)
     world.sent.clear()
     a.suspend(600)

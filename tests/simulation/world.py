@@ -13,6 +13,7 @@ from functools import partial
 from ipaddress import ip_address, ip_network
 from itertools import count
 from random import Random
+from typing import ClassVar
 
 from pywg.device import Device
 from pywg.endpoint import Endpoint
@@ -21,8 +22,10 @@ from pywg.engine.python import PythonEngine
 from pywg.protocol.constants import SECOND, Limits
 from pywg.protocol.handshake import Identity
 from pywg.tun.memory import MemoryTun
+from pywg.tun.port import TunPort
 from pywg.uapi.model import DeviceChange, PeerChange, PrefixChange
 from pywg.udp.memory import MemoryUdp
+from pywg.udp.port import UdpPort
 
 START = 1_000 * SECOND
 WALL_START = 1_700_000_000 * SECOND
@@ -172,6 +175,9 @@ class Lines:
 class Machine:
     """A machine of the world: a TUN, a socket, an engine and a device."""
 
+    running: ClassVar[list["Machine"]] = []
+    """All that were started and not stopped; a fixture stops them after each test."""
+
     def __init__(
         self, world: World, address: str, inner: str, *, limits: Limits | None = None, port: int = 51820
     ) -> None:
@@ -196,6 +202,7 @@ class Machine:
         self.engine = PythonEngine(
             limits=self.limits, clock=self.clock, mtu=1420, tun=self.tun, reactor=_Reactor(self)
         )
+        Machine.running.append(self)
         self._poll = select.poll()
         self._poll.register(self.engine.fileno(), select.POLLIN)
         self.device = Device(
@@ -213,6 +220,7 @@ class Machine:
         self.device.apply(DeviceChange(private_key=self.private_key, listen_port=self.port))
 
     def stop(self) -> None:
+        Machine.running.remove(self)
         self.device.close()
         self._wake = None
 
@@ -309,8 +317,8 @@ class _Reactor:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    def add_reader(self, port: MemoryTun | MemoryUdp, callback: Callable[[], None], /) -> None:  # type: ignore[override]
-        world = self._machine.world
+    def add_reader(self, fd: TunPort | UdpPort, callback: Callable[[], None], /) -> None:
+        world, port = self._machine.world, _in_memory(fd)
         waiting = False
 
         def readable() -> None:
@@ -333,8 +341,14 @@ class _Reactor:
         if port.readable:
             readable()
 
-    def remove_reader(self, port: MemoryTun | MemoryUdp, /) -> None:  # type: ignore[override]
+    def remove_reader(self, fd: TunPort | UdpPort, /) -> None:
+        port = _in_memory(fd)
         port.on_readable = None
+
+
+def _in_memory(port: TunPort | UdpPort) -> MemoryTun | MemoryUdp:
+    assert isinstance(port, MemoryTun | MemoryUdp)
+    return port
 
 
 def ipv4(source: str, destination: str, payload: bytes) -> bytes:
