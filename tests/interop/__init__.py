@@ -1,0 +1,1 @@
+"""pywg against other implementations, and as other programs drive it."""

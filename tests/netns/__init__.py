@@ -1,0 +1,1 @@
+"""Network namespaces, daemons and traffic for tests that need a real network: see lab.py."""
