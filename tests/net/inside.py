@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,16 +29,38 @@ class Inside:
 
 
 @contextmanager
-def inside_new_namespace() -> Iterator[Inside]:
+def new_namespace() -> Iterator[Namespace]:
+    """A namespace nobody is in, and which therefore may die."""
     need_root()
     need("ip", "nsenter")
     namespace = Namespace.create()
-    inside = Inside(namespace)
     try:
-        yield inside
+        yield namespace
     finally:
-        inside.close()
         namespace.delete()
+
+
+@contextmanager
+def inside_new_namespace() -> Iterator[Inside]:
+    with new_namespace() as namespace:
+        inside = Inside(namespace)
+        try:
+            yield inside
+        finally:
+            inside.close()
+
+
+def give_up(capability: int) -> None:
+    """Take a capability (linux/capability.h) from the calling thread alone, see capset(2)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, threading.get_native_id())
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; the same for bits 32 to 63
+    if libc.capget(header, sets):
+        raise OSError(ctypes.get_errno(), "capget")
+    for kind in range(3):
+        sets[capability // 32 * 3 + kind] &= ~(1 << capability % 32)
+    if libc.capset(header, sets):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def _enter(name: str) -> None:

@@ -46,6 +46,22 @@ def test_nested_flags_are_not_part_of_the_type() -> None:
     assert netlink.attributes(attribute(0x8000 | 26, b"abcd")) == {26: b"abcd"}
 
 
+def test_an_nsid() -> None:
+    for nsid, expected in ((0, 0), (77, 77), (-1, None)):
+        assert netlink.parse_nsid(bytes(4) + attribute(1, struct.pack("=i", nsid))) == expected
+    assert netlink.parse_nsid(b"") is None
+    assert netlink.parse_nsid(bytes(4) + attribute(1, b"ab")) is None
+
+
+def test_whose_notice_it_is() -> None:
+    nsid = (netlink.SOL_NETLINK, netlink.NETLINK_LISTEN_ALL_NSID, struct.pack("=i", 0))
+    other = (netlink.SOL_NETLINK, 3, struct.pack("=i", 5))
+    assert netlink.sender_nsid([other, nsid]) == 0
+    assert netlink.sender_nsid([other]) is None
+    assert netlink.sender_nsid([(*nsid[:2], struct.pack("=i", -1))]) is None
+    assert netlink.sender_nsid([(*nsid[:2], b"")]) is None
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_fail(data: bytes) -> None:
     for message in netlink.messages(data):
@@ -54,6 +70,7 @@ def test_no_bytes_make_it_fail(data: bytes) -> None:
     netlink.parse_link(data)
     netlink.parse_route_interface(data)
     netlink.is_cloned_route(data)
+    netlink.parse_nsid(data)
 
 
 @given(st.lists(st.tuples(st.integers(16, 40), st.binary(max_size=30)), max_size=5))
