@@ -236,21 +236,21 @@ class Device:
         routes: list[AllowedIpChange] = []
         touched: dict[int, Peer] = {}
         try:
-            self._apply_device(change)
+            self._apply_device(change, touched)
             for block in change.peers:
                 self._apply_peer(block, routes, touched)
         finally:
             # One swap for the whole set, at its end or at its first error.
-            self._engine.change_allowed_ips([route for route in routes if route.peer in self._by_id])
+            self._engine.change_allowed_ips(routes)
             now = self._clock.boottime()
             for peer in touched.values():
                 if peer.id in self._by_id and self._sockets is not None:
                     self._serve_configured(peer, now)
             self._schedule()
 
-    def _apply_device(self, change: DeviceChange) -> None:
+    def _apply_device(self, change: DeviceChange, touched: dict[int, Peer]) -> None:
         if change.private_key is not None:
-            self._set_private_key(change.private_key)
+            self._set_private_key(change.private_key, touched)
         if change.listen_port is not None:
             self._set_listen_port(change.listen_port)
         if change.fwmark is not None and change.fwmark != self._fwmark:
@@ -263,7 +263,7 @@ class Device:
             for peer in list(self._peers.values()):
                 self._remove(peer)
 
-    def _set_private_key(self, private_key: bytes) -> None:
+    def _set_private_key(self, private_key: bytes, touched: dict[int, Peer]) -> None:
         identity = None if private_key == UNSET_KEY else Identity(private_key)
         present = self._handshakes.identity
         if _public(identity) == _public(present):
@@ -271,12 +271,10 @@ class Device:
         if identity is not None and (ourselves := self._peers.get(identity.public_key)) is not None:
             self._remove(ourselves)
         self._handshakes.identity = identity
-        now = self._clock.boottime()
         for peer in self._peers.values():
             peer.remote = RemoteStatic(identity, peer.public_key)
             self._handshakes.expire(peer)
-            if self._sockets is not None:
-                self._serve_configured(peer, now)
+            touched[peer.id] = peer
 
     def _set_listen_port(self, port: int) -> None:
         if not self._link_is_up:
@@ -284,6 +282,8 @@ class Device:
         elif self._sockets is None:
             self._listen_port = port
             self._start()
+            if self._sockets is None:
+                raise ApplyError(EADDRINUSE, f"UDP port {port} cannot be had; the interface has no sockets")
         elif port != self._listen_port:
             try:
                 sockets = self._open_sockets(port, self._fwmark)
@@ -300,6 +300,9 @@ class Device:
         peer = self._peers.get(block.public_key)
         if block.remove:
             if peer is not None:
+                # What it took from others earlier in this set goes with it.
+                self._engine.change_allowed_ips(routes)
+                routes.clear()
                 self._remove(peer)
             return
         if peer is None:
@@ -379,7 +382,7 @@ class Device:
             offloads=report.offloads(self._sockets),
             details=self._engine.status(),
             drops=report.by_name(self._engine.drops(None)),
-            handshake_failures=report.by_name(self._handshakes.failures),
+            handshake_failures=report.handshake_failures(self._engine, self._handshakes.failures),
             peers=tuple(report.peer_status(self._engine, peer) for peer in self._peers.values()),
         )
 

@@ -96,11 +96,11 @@ class Handshakes:
             self.initiate(peer, now)
         elif wanted is Wanted.REKEY or peer.timers.wanted is None:
             peer.timers = replace(peer.timers, wanted=wanted)
-        self._engine.arm_keys_needed(PeerId(peer.id))
 
     def initiate(self, peer: Peer, now: int) -> None:
         """Send message 1 and start to wait for message 2. The gate is the caller's to respect."""
         self._forget_pending(peer)
+        self._engine.arm_keys_needed(PeerId(peer.id))
         peer.timers = replace(
             peer.timers, wanted=None, retransmit_at=None, gate_opens=now + self._limits.rekey_timeout
         )
@@ -247,7 +247,9 @@ class Handshakes:
     def complete(self, peer: Peer) -> None:
         """Both sides are known to have the keys (kernel wg_timers_handshake_complete)."""
         peer.timers = replace(peer.timers, retransmit_at=None, attempts=0, wanted=None)
-        peer.last_handshake = self._clock.wall()
+        # 0 stands for never, and a clock may be set before 1970.
+        peer.last_handshake = max(1, self._clock.wall())
+        self._engine.arm_keys_needed(PeerId(peer.id))
 
     def confirmed(self, peer: Peer, index: int | None, freed: tuple[int, ...]) -> None:
         """The initiator has used the keypair we installed as *next*."""

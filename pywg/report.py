@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TypeVar
 
-from pywg.engine.contract import Engine, PeerId, UdpSockets
+from pywg.engine.contract import Drop, Engine, PeerId, UdpSockets
+from pywg.protocol.failures import HandshakeFailure
 from pywg.protocol.peer import Peer
 from pywg.uapi.model import PeerState, PeerStatus
 from pywg.udp.port import UdpPort
@@ -37,6 +38,12 @@ def peer_status(engine: Engine, peer: Peer) -> PeerStatus:
         handshake_failures=by_name(peer.failures),
         icmp_errors=engine.icmp_errors(PeerId(peer.id)),
     )
+
+
+def handshake_failures(engine: Engine, failures: Mapping[HandshakeFailure, int]) -> dict[str, int]:
+    """Those laid to no peer. A full queue is noticed by the engine, before anybody reads the message."""
+    overflowed = engine.drops(None).get(Drop.HANDSHAKE_QUEUE_FULL, 0)
+    return by_name(failures) | ({HandshakeFailure.QUEUE_FULL.value: overflowed} if overflowed else {})
 
 
 def sockets(pair: UdpSockets | None) -> dict[str, str]:

@@ -59,6 +59,7 @@ class Timers:
                 peer.timers = replace(peer.timers, zero_keys_at=None)
                 self._handshakes.forget(peer)
                 self._engine.drop_staged(peer_id)
+                self._engine.arm_keys_needed(peer_id)
             case Action.GIVE_UP:
                 self._give_up(peer, traffic, now)
             case Action.RETRANSMIT:
@@ -67,7 +68,6 @@ class Timers:
                 peer.timers = replace(peer.timers, attempts=attempts)
                 self._engine.clear_source(peer_id)
                 self._handshakes.initiate(peer, now)
-                self._engine.arm_keys_needed(peer_id)
             case Action.INITIATE:
                 self._handshakes.request(peer, None, now)
             case Action.NEW_HANDSHAKE:
@@ -102,8 +102,10 @@ class Timers:
         self._engine.send_keepalive(PeerId(peer.id))
         sent = self._engine.traffic(PeerId(peer.id)).last_sent
         due = now + self._limits.keepalive_timeout
+        # Where nothing could be sent nothing follows it either.
+        another = traffic.more_received and sent != traffic.last_sent
         peer.timers = replace(
             peer.timers,
             keepalive_served=traffic.unanswered_received,
-            another_keepalive=AnotherKeepalive(due, sent) if traffic.more_received else None,
+            another_keepalive=AnotherKeepalive(due, sent) if another else None,
         )

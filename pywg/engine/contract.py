@@ -72,6 +72,8 @@ class Drop(Enum):
     NO_ROUTE = "no_route"
     """No peer's allowed IPs contain the destination."""
     NO_ENDPOINT = "no_endpoint"
+    ROUTING_LOOP = "routing_loop"
+    """One of our own datagrams came back: the route to the peer's endpoint leads into the tunnel."""
     NO_KEY = "no_key"
     """Staged and given up on, or not to be staged because the device is down."""
     STAGED_OVERFLOW = "staged_overflow"
@@ -240,7 +242,7 @@ class Engine(Protocol):
         """Forget all three. Returns the local indices freed."""
 
     def expire_sending(self, peer: PeerId) -> None:
-        """Our private key changed: receive under the keypairs, send under none of them."""
+        """Our private key changed: receive under the keypairs, send under none, promote none of them."""
 
     def arm_keys_needed(self, peer: PeerId) -> None:
         """Tell when the *next* packet is staged and no usable keypair exists. New peers are armed."""

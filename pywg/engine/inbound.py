@@ -91,7 +91,8 @@ class Inbound:
                 payloads.append((payload, ecn))
             if source is not peer.source and source != peer.source and plane.move(peer, source):
                 plane.mailbox.notify(peer, Notice.ENDPOINT_MOVED)
-            if keypair is peer.slots.next:
+            # One made with our former private key cannot answer: it is received under and no more.
+            if keypair is peer.slots.next and keypair.may_send:
                 # What was received must be accounted before the staged packets answer it.
                 self._received(peer, size, payloads, now)
                 size, payloads = 0, []

@@ -17,6 +17,8 @@ IPV6_HEADER: Final = 40
 _DESTINATION_V4: Final = Struct("16x4s").unpack_from
 _DESTINATION_V6: Final = Struct("24x16s").unpack_from
 
+UDP: Final = 17
+
 NOT_ECT: Final = 0
 ECT_1: Final = 1
 ECT_0: Final = 2
@@ -41,6 +43,22 @@ def destination(packet: Packet) -> bytes | None:
 def source(packet: Packet) -> bytes:
     """Packed address the packet is from. It must have passed `destination` or `without_padding`."""
     return bytes(packet[12:16] if packet[0] >> 4 == 4 else packet[8:24])
+
+
+def udp_ports(packet: Packet) -> tuple[int, int] | None:
+    """Source and destination port of a packet that starts a UDP datagram, None of any other.
+
+    It must have passed `destination`. IPv6 extension headers are not followed.
+    """
+    if packet[0] >> 4 == 6:
+        is_udp, start = packet[6] == UDP, IPV6_HEADER
+    else:
+        is_first = not (packet[6] & 0x1F or packet[7])
+        is_udp, start = packet[9] == UDP and is_first, (packet[0] & 15) * 4
+    if not is_udp or len(packet) < start + 4:
+        return None
+    ports = packet[start : start + 4]
+    return ports[0] << 8 | ports[1], ports[2] << 8 | ports[3]
 
 
 def without_padding(payload: bytes) -> bytes | None:

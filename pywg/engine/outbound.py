@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
+from pywg.endpoint import Source
 from pywg.engine import inner
 from pywg.engine.contract import Drop, Notice
 from pywg.engine.peer_state import PeerState
@@ -64,6 +65,8 @@ class Outbound:
             peer = lookup(destination)
             if peer is None or peer.source is None:
                 self._refuse(packet, peer, now)
+            elif destination == peer.outer_address and self._is_ours(packet, peer.source):
+                plane.drop(Drop.ROUTING_LOOP, peer)
             elif peer in batches:
                 batches[peer].append(packet)
             else:
@@ -120,6 +123,11 @@ class Outbound:
         if peer.keys_needed_armed:
             peer.keys_needed_armed = False
             self._plane.mailbox.notify(peer, Notice.KEYS_NEEDED)
+
+    def _is_ours(self, packet: inner.Packet, source: Source) -> bool:
+        """One of our datagrams, by its ports: sent again it would come back for ever (kernel: ELOOP)."""
+        sockets = self._plane.sockets
+        return sockets is not None and inner.udp_ports(packet) == (sockets.port, source.endpoint.port)
 
     def _refuse(self, packet: inner.Packet, peer: PeerState | None, now: int) -> None:
         self._plane.drop(Drop.NO_ROUTE if peer is None else Drop.NO_ENDPOINT, peer)

@@ -27,6 +27,7 @@ class PeerState:
         "last_sent",
         "more_received",
         "notice",
+        "outer_address",
         "rx_bytes",
         "slots",
         "source",
@@ -43,6 +44,8 @@ class PeerState:
         self.slots: KeypairSlots[PeerState] = KeypairSlots()
         self.source: Source | None = None
         """Where the peer is and, once it was heard of, by which address of ours it reached us."""
+        self.outer_address = b""
+        """The address of `source`, packed; empty without one."""
         self.staged: deque[bytes] = deque()
         """Packets that wait for keys, oldest first. Never filled while a usable keypair exists."""
 

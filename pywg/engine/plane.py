@@ -55,6 +55,7 @@ class Plane:
         new = None if source is None else source.endpoint
         if old == new:
             return False
+        peer.outer_address = b"" if new is None else new.address
         if old is not None and self._at_endpoint.get(old) is peer:
             del self._at_endpoint[old]
         if new is not None:

@@ -36,6 +36,9 @@ REPORTED_BY_ICMP: Final = frozenset(
 )
 """May be about an earlier datagram, perhaps to somebody else (ip(7), IP_RECVERR): not a reason to fail."""
 
+ABOUT_ONE: Final = frozenset({errno.EMSGSIZE, errno.EPERM})
+"""Refused for what it is (too long, or by a filter): the others of its batch may pass."""
+
 DEAD: Final = frozenset({errno.EBADF, errno.ENOTSOCK})
 """The socket itself is gone."""
 
@@ -57,8 +60,7 @@ class Transmitter:
             peer.source = used
         if unsent:
             self._plane.drop(Drop.SEND_ERROR, peer, len(unsent))
-            datagrams = datagrams[: len(datagrams) - len(unsent)]
-        peer.tx_bytes += sum(map(len, datagrams))
+        peer.tx_bytes += sum(map(len, datagrams)) - sum(map(len, unsent))
 
     def reply(self, source: Source, datagram: bytes) -> None:
         """Send to whoever sent to us, touching no peer."""
@@ -79,6 +81,7 @@ class Transmitter:
         if port is None:
             return datagrams, source
         drained = False
+        refused: list[bytes | bytearray | memoryview] = []
         while True:
             try:
                 port.send(source, datagrams, tos)
@@ -91,12 +94,16 @@ class Transmitter:
                     self.drain_errors(port)
                 elif error.errno in SOURCE_GONE and (source.local or source.ifindex):
                     source = Source(source.endpoint)
+                elif error.errno in ABOUT_ONE and len(datagrams) > 1:
+                    refused.append(datagrams[0])
+                    datagrams = datagrams[1:]
+                    drained = False
                 else:
                     if error.errno in DEAD:
                         self._plane.mailbox.fail("udp6" if source.endpoint.is_ipv6 else "udp4", error.errno)
-                    return datagrams, source
+                    return [*refused, *datagrams], source
             else:
-                return (), source
+                return refused, source
 
     def _port(self, endpoint: Endpoint) -> UdpPort | None:
         sockets = self._plane.sockets

@@ -1,8 +1,10 @@
 """TUN devices of Linux, opened through python-pytun.
 
 Comes in: a name, or a descriptor inherited from the process that made the device. Goes out: a packet
-descriptor. Rules kept: the link is never set up here, the MTU is set by the maker only, and the device makes
-no address and no redirect of its own (kernel wireguard/device.c: a router solicitation starts a handshake).
+descriptor, with a virtio_net_hdr before each packet where the kernel lets us, so that TCP can be written in
+frames of up to 64 KiB. Rules kept: the link is never set up here, the MTU is set by the maker only, and the
+device makes no address and no redirect of its own (kernel wireguard/device.c: a router solicitation starts a
+handshake).
 """
 
 import errno
@@ -10,11 +12,15 @@ import fcntl
 import os
 import socket
 import struct
+from collections.abc import Sequence
 from typing import Final, Self
 
 from pywg.net import netlink
-from pywg.tun.descriptor import DescriptorTun
+from pywg.tun.checksum import Buffer
+from pywg.tun.coalesce import coalesce
+from pywg.tun.descriptor import BATCH_BYTES, DEAD, MAX_PACKET, DescriptorTun
 from pywg.tun.port import TunError
+from pywg.tun.virtio import NEEDS_CSUM, VIRTIO_NET_HDR
 
 __all__ = ["LinuxTun", "TunError", "check_name", "interface", "open_tun"]
 
@@ -23,6 +29,8 @@ IFF_TUN: Final = 0x0001
 IFF_NO_PI: Final = 0x1000
 IFF_VNET_HDR: Final = 0x4000
 TUNGETIFF: Final = 0x800454D2
+TUNSETOFFLOAD: Final = 0x400454D0
+TUNSETVNETHDRSZ: Final = 0x400454D8
 SIOCSIFMTU: Final = 0x8922
 SIOCSIFTXQLEN: Final = 0x8943
 
@@ -31,16 +39,69 @@ MAX_NAME: Final = 15
 QUEUE_LENGTH: Final = 1000
 """Packets the kernel holds for us, as it does for its own WireGuard; a TUN has 500."""
 
+_MOST_READ: Final = VIRTIO_NET_HDR.size + MAX_PACKET
+
 _IFREQ_FLAGS: Final = struct.Struct("16sH22x")
+_INT: Final = struct.Struct("=i")
 _IFREQ_INT: Final = struct.Struct("16si20x")
 
 
 class LinuxTun(DescriptorTun):
-    """A TUN device without packet information header; its descriptor is close-on-exec and non-blocking."""
+    """A TUN device without packet information header; its descriptor is close-on-exec and non-blocking.
 
-    def __init__(self, fd: int, name: str) -> None:
+    With `vnet_hdr` what is read is still one packet at a time: cutting TCP up here costs more than the kernel
+    takes for it (docs/performance.md).
+    """
+
+    def __init__(self, fd: int, name: str, *, vnet_hdr: bool) -> None:
         super().__init__(fd)
         self.name = name
+        self.vnet_hdr = vnet_hdr
+
+    def read(self, most: int) -> Sequence[memoryview]:
+        """See DescriptorTun. With `vnet_hdr`, a packet the kernel left unfinished comes as an empty one.
+
+        It was told not to leave any. The engine counts what is empty as malformed.
+        """
+        if not self.vnet_hdr:
+            return super().read(most)
+        fd, buffer, readv = self._fd, self._buffer, os.readv
+        packets: list[memoryview] = []
+        start, last_start = 0, BATCH_BYTES - _MOST_READ
+        room = self._whole
+        try:
+            while len(packets) < most:
+                end = start + readv(fd, room)
+                # The first two bytes of a virtio_net_hdr: flags and gso_type.
+                if buffer[start] & NEEDS_CSUM or buffer[start + 1]:
+                    packets.append(buffer[:0])
+                else:
+                    packets.append(buffer[start + VIRTIO_NET_HDR.size : end])
+                if end > last_start:
+                    break
+                start = end
+                room = [buffer[end:]]
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            if error.errno in DEAD and not packets:
+                raise
+        return packets
+
+    def write(self, packets: Sequence[Buffer]) -> int:
+        """See DescriptorTun. Segments that continue each other are handed over as one."""
+        if not self.vnet_hdr:
+            return super().write(packets)
+        fd, writev = self._fd, os.writev
+        refused = 0
+        for frame in coalesce(packets):
+            try:
+                writev(fd, frame)
+            except OSError as error:
+                if error.errno in DEAD:
+                    raise
+                refused += len(frame) - 1
+        return refused
 
     @classmethod
     def from_fd(cls, fd: int) -> Self:
@@ -53,12 +114,15 @@ class LinuxTun(DescriptorTun):
                 "WG_TUN_FD must name one that was inherited"
             ) from None
         # Whether it has IFF_NO_PI cannot be asked: IFF_NOFILTER has the same bit in the answer.
-        if not flags & IFF_TUN or flags & IFF_VNET_HDR:
+        if not flags & IFF_TUN:
             raise TunError(
                 f"descriptor {fd} is the device '{name}' with flags {flags:#x}; "
-                "expected IFF_TUN | IFF_NO_PI without IFF_VNET_HDR"
+                "expected IFF_TUN | IFF_NO_PI, with or without IFF_VNET_HDR"
             )
-        return cls(fd, name)
+        vnet_hdr = bool(flags & IFF_VNET_HDR)
+        if vnet_hdr:
+            _set_plain_headers(fd, name)
+        return cls(fd, name, vnet_hdr=vnet_hdr)
 
 
 def open_tun(name: str, mtu: int | None) -> LinuxTun:
@@ -67,16 +131,16 @@ def open_tun(name: str, mtu: int | None) -> LinuxTun:
     Raises TunError.
     """
     check_name(name)
-    # Here, because a daemon that inherited its descriptor does not need it.
-    import pytun  # noqa: PLC0415
-
     try:
-        device = pytun.TunTapDevice(name, IFF_TUN | IFF_NO_PI)
-    except OSError as error:  # pytun.Error is one
-        raise TunError(_explain(name, error.errno or 0)) from None
-    # A descriptor of our own: pytun's object closes its descriptor whenever it is collected.
-    fd = os.dup(device.fileno())
-    device.close()
+        fd = _create(name, IFF_TUN | IFF_NO_PI | IFF_VNET_HDR)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise TunError(_explain(name, error.errno or 0)) from None
+        # A kernel that does not know the header, or another reason, which comes again.
+        try:
+            fd = _create(name, IFF_TUN | IFF_NO_PI)
+        except OSError as again:
+            raise TunError(_explain(name, again.errno or 0)) from None
     try:
         tun = LinuxTun.from_fd(fd)
     except TunError:
@@ -112,6 +176,30 @@ def check_name(name: str) -> None:
         raise TunError(
             f"interface name '{name}' is not valid; use letters, digits, '_', '=', '+', '.' and '-'"
         )
+
+
+def _create(name: str, flags: int) -> int:
+    """A descriptor of the device. Raises OSError."""
+    # Here, because a daemon that inherited its descriptor does not need it.
+    import pytun  # noqa: PLC0415
+
+    device = pytun.TunTapDevice(name, flags)
+    # A descriptor of our own: pytun's object closes its descriptor whenever it is collected.
+    fd = os.dup(device.fileno())
+    device.close()
+    return fd
+
+
+def _set_plain_headers(fd: int, name: str) -> None:
+    """Undo what whoever opened it may have chosen: longer headers, or work left to us. Raises TunError."""
+    try:
+        fcntl.ioctl(fd, TUNSETVNETHDRSZ, _INT.pack(VIRTIO_NET_HDR.size))
+        fcntl.ioctl(fd, TUNSETOFFLOAD, 0)
+    except OSError as error:
+        raise TunError(
+            f"descriptor {fd} is the device '{name}' with IFF_VNET_HDR, whose header cannot be set to "
+            f"{VIRTIO_NET_HDR.size} bytes without offloads ({error.strerror}); open it without IFF_VNET_HDR"
+        ) from None
 
 
 def _explain(name: str, code: int) -> str:

@@ -140,21 +140,21 @@ def test_inherited_descriptors(place: Place, words: tuple[str, ...]) -> None:
     place.assert_gone()
 
 
-def test_a_tun_with_headers_is_refused(place: Place) -> None:
-    """Whoever opened it asked for IFF_VNET_HDR: not a form we read yet."""
-    tun = os.open("/dev/net/tun", os.O_RDWR)
+def test_a_tap_is_refused(place: Place) -> None:
+    """Whoever opened it wants Ethernet frames, which nobody here reads."""
+    tap = os.open("/dev/net/tun", os.O_RDWR)
     try:
-        fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", place.interface.encode(), 0x5001))
+        fcntl.ioctl(tap, 0x400454CA, struct.pack("16sH22x", place.interface.encode(), 0x1002))
         done = subprocess.run(
             [sys.executable, "-P", "-m", "pywg", "-f", place.interface],
-            env=place.environment(WG_TUN_FD=str(tun)),
-            pass_fds=(tun,),
+            env=place.environment(WG_TUN_FD=str(tap)),
+            pass_fds=(tap,),
             capture_output=True,
             text=True,
             timeout=20,
             check=False,
         )
     finally:
-        os.close(tun)
+        os.close(tap)
     assert done.returncode == 1
     assert "expected IFF_TUN | IFF_NO_PI" in done.stderr

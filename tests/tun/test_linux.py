@@ -6,14 +6,18 @@ import os
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from pywg.tun import linux
+from pywg.tun.coalesce import coalesce
 from pywg.tun.linux import LinuxTun, TunError, open_tun
 from tests.net.inside import Inside, inside_new_namespace
+from tests.tun.segments import run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: TUN of Linux")
 
@@ -45,7 +49,7 @@ def test_the_device_is_as_the_kernel_would_make_it(inside: Inside) -> None:
     tun = opened(inside)
     assert len(os.listdir("/proc/self/fd")) == before + 1  # noqa: PTH208
     assert tun.name == "wg0"
-    assert not tun.vnet_hdr
+    assert tun.vnet_hdr
     assert not os.get_blocking(tun.fileno())
     assert not os.get_inheritable(tun.fileno())
     shown = inside.namespace.ip("-details", "link", "show", "wg0")
@@ -122,23 +126,157 @@ def test_a_descriptor_that_is_no_tun() -> None:
         LinuxTun.from_fd(12345)
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [linux.IFF_TUN | linux.IFF_NO_PI | linux.IFF_VNET_HDR, 0x0002 | linux.IFF_NO_PI],
-    ids=["vnet_hdr", "TAP"],
-)
-def test_a_tun_with_other_flags(inside: Inside, flags: int) -> None:
+def made(inside: Inside, flags: int, name: str = "wg0") -> int:
+    """A descriptor such as others make it."""
+
     def make() -> int:
         fd = os.open("/dev/net/tun", os.O_RDWR)
-        fcntl.ioctl(fd, 0x400454CA, struct.pack("16sH22x", b"wg0", flags))  # TUNSETIFF
+        fcntl.ioctl(fd, 0x400454CA, struct.pack("16sH22x", name.encode(), flags))  # TUNSETIFF
         return fd
 
-    fd = inside.run(make)
+    return inside.run(make)
+
+
+@pytest.mark.parametrize("flags", [0, linux.IFF_VNET_HDR], ids=["TAP", "TAP with vnet_hdr"])
+def test_a_device_that_is_no_tun(inside: Inside, flags: int) -> None:
+    fd = made(inside, 0x0002 | linux.IFF_NO_PI | flags)
     try:
         with pytest.raises(TunError, match="expected IFF_TUN"):
             LinuxTun.from_fd(fd)
     finally:
         os.close(fd)
+
+
+@pytest.mark.parametrize("vnet_hdr", [False, True])
+def test_an_inherited_descriptor_of_either_kind(inside: Inside, vnet_hdr: bool) -> None:
+    fd = made(inside, linux.IFF_TUN | linux.IFF_NO_PI | (linux.IFF_VNET_HDR if vnet_hdr else 0))
+    if vnet_hdr:
+        # What somebody else may like: the longer header, and segments for us to cut.
+        fcntl.ioctl(fd, linux.TUNSETVNETHDRSZ, struct.pack("=i", 12))
+        fcntl.ioctl(fd, linux.TUNSETOFFLOAD, 0x07)
+    tun = LinuxTun.from_fd(fd)
+    assert tun.vnet_hdr is vnet_hdr
+    with carried(inside, tun) as (received, _):
+        assert received == PAYLOAD
+        # Its checksum would be left to us, had the offloads stayed.
+        udp_packet(inside, b"whole")
+        assert b"whole" in [bytes(packet[28:]) for packet in tun.read(64)]
+    tun.close()
+
+
+def test_a_kernel_that_refuses_the_header(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = linux._create
+
+    def without_header(name: str, flags: int) -> int:
+        if flags & linux.IFF_VNET_HDR:
+            raise OSError(errno.EINVAL, "refused")
+        return create(name, flags)
+
+    monkeypatch.setattr(linux, "_create", without_header)
+    tun = opened(inside)
+    assert not tun.vnet_hdr
+    with carried(inside, tun) as (received, longest):
+        assert received == PAYLOAD
+        assert longest == 1
+    tun.close()
+
+
+def test_what_the_kernel_should_not_have_given_comes_as_nothing() -> None:
+    """On a socketpair the test is the kernel."""
+    ours, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    tun = LinuxTun(ours.detach(), "wg0", vnet_hdr=True)
+    packet = b"E" + bytes(39)
+    headers = {
+        bytes(10): packet,
+        b"\2" + bytes(9): packet,  # DATA_VALID: it saw the checksum, and tells
+        b"\1\0" + bytes(4) + b"\x14\0\x10\0": b"",  # NEEDS_CSUM
+        b"\1\1" + b"\xff" * 8: b"",
+        b"\0\4" + bytes(8): b"",
+        b"\xff" * 10: b"",
+    }
+    for header in headers:
+        kernel.send(header + packet)
+    for short in (b"\0", b"\0" * 9, b"\0" * 10):
+        kernel.send(short)
+    assert list(map(bytes, tun.read(64))) == [*headers.values(), b"", b"", b""]
+    tun.close()
+    kernel.close()
+
+
+@pytest.mark.parametrize("v6", [False, True], ids=["IPv4", "IPv6"])
+def test_the_kernel_takes_merged_segments(inside: Inside, v6: bool) -> None:
+    tun = opened(inside)
+    with carried(inside, tun, v6=v6) as (received, longest):
+        assert received == PAYLOAD
+        assert longest > 4, "nothing was merged"
+    tun.close()
+
+
+def test_a_refused_frame_counts_with_all_its_packets(inside: Inside) -> None:
+    tun = opened(inside)
+    assert tun.write(run(5)) == 5, "the link is down"
+    tun.close()
+
+
+def test_the_kernel_drops_what_has_a_wrong_checksum(inside: Inside) -> None:
+    """It would believe us: so it must not have been told that the checksum is right."""
+    tun = opened(inside)
+    with carried(inside, tun, break_every=50) as (received, longest):
+        assert received == PAYLOAD
+        assert longest > 4
+    tun.close()
+
+
+PAYLOAD = bytes(range(256)) * 8192
+
+
+@contextmanager
+def carried(
+    inside: Inside, tun: LinuxTun, *, v6: bool = False, break_every: int = 0
+) -> Iterator[tuple[bytes, int]]:
+    """PAYLOAD over TCP from another namespace into `tun`: what arrived, and the most packets in one write."""
+    near, far, bits = ("fd00::1", "fd00::2", 64) if v6 else ("10.9.0.1", "10.9.0.2", 24)
+    with inside_new_namespace() as outside:
+        other = opened(outside, "far")
+        for there, address, name in ((inside, near, tun.name), (outside, far, other.name)):
+            there.namespace.ip("addr", "add", f"{address}/{bits}", "dev", name, *(["nodad"] if v6 else []))
+            there.namespace.ip("link", "set", name, "mtu", "1420", "up")
+        family = socket.AF_INET6 if v6 else socket.AF_INET
+        listener = inside.run(lambda: socket.create_server((near, 7), family=family))
+        sender = outside.run(lambda: socket.socket(family))
+        sender.setblocking(False)
+        sender.connect_ex((near, 7))
+        listener.settimeout(0.01)
+        receiver: socket.socket | None = None
+        left, received = memoryview(PAYLOAD), bytearray()
+        longest = count = 0
+        deadline = time.monotonic() + 30
+        while len(received) < len(PAYLOAD) and time.monotonic() < deadline:
+            packets = [bytes(packet) for packet in other.read(64)]
+            for at, packet in enumerate(packets):
+                count += 1
+                if break_every and not count % break_every:
+                    packets[at] = packet[:-1] + bytes([packet[-1] ^ 0x55])
+            if packets:
+                longest = max(longest, *(len(frame) - 1 for frame in coalesce(packets)), 0)
+                tun.write(packets)
+            other.write([bytes(packet) for packet in tun.read(64)])
+            if receiver is None:
+                with suppress(TimeoutError):
+                    receiver, _ = listener.accept()
+                    receiver.setblocking(False)
+                continue
+            with suppress(BlockingIOError):
+                left = left[sender.send(left) :]
+            with suppress(BlockingIOError):
+                received += receiver.recv(1 << 20)
+        try:
+            yield bytes(received), longest if tun.vnet_hdr else 1
+        finally:
+            for sock in (receiver, sender, listener):
+                if sock is not None:
+                    sock.close()
+            other.close()
 
 
 def test_names_that_are_taken(inside: Inside) -> None:

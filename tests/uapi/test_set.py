@@ -199,7 +199,7 @@ def test_refused_before_the_first_peer(line: str, expected: str) -> None:
         ("endpoint=192.0.2.1", "expected ADDRESS:PORT"),
         ("endpoint=", "expected ADDRESS:PORT"),
         ("endpoint=192.0.2.1:65536", "65535"),
-        ("endpoint=example.com:51820", "not an IP address"),
+        ("endpoint=example.com:51820", "an IP address"),
         ("endpoint=2001:db8::1:51820", "brackets"),
         ("endpoint=[2001:db8::1]", "expected ADDRESS:PORT"),
         ("endpoint=[fe80::1%no-such-if]:1", "no interface"),
