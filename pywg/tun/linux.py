@@ -17,10 +17,10 @@ from typing import Final, Self
 
 from pywg.net import netlink
 from pywg.tun.checksum import Buffer
-from pywg.tun.coalesce import coalesce
+from pywg.tun.coalesce import Frame, coalesce
 from pywg.tun.descriptor import BATCH_BYTES, DEAD, MAX_PACKET, DescriptorTun
 from pywg.tun.port import TunError
-from pywg.tun.virtio import NEEDS_CSUM, VIRTIO_NET_HDR
+from pywg.tun.virtio import NEEDS_CSUM, PLAIN, VIRTIO_NET_HDR
 
 __all__ = ["LinuxTun", "TunError", "check_name", "interface", "open_tun"]
 
@@ -57,6 +57,7 @@ class LinuxTun(DescriptorTun):
         super().__init__(fd)
         self.name = name
         self.vnet_hdr = vnet_hdr
+        self._merges = vnet_hdr
 
     def read(self, most: int) -> Sequence[memoryview]:
         """See DescriptorTun. With `vnet_hdr`, a packet the kernel left unfinished comes as an empty one.
@@ -94,13 +95,17 @@ class LinuxTun(DescriptorTun):
             return super().write(packets)
         fd, writev = self._fd, os.writev
         refused = 0
-        for frame in coalesce(packets):
+        frames: list[Frame] = coalesce(packets) if self._merges else [[PLAIN, packet] for packet in packets]
+        for frame in frames:
             try:
                 writev(fd, frame)
             except OSError as error:
                 if error.errno in DEAD:
                     raise
                 refused += len(frame) - 1
+                if error.errno == errno.EINVAL and len(frame) > 2:
+                    # A kernel that takes no merged segments: these are lost, and TCP sends them again.
+                    self._merges = False
         return refused
 
     @classmethod

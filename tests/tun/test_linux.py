@@ -218,6 +218,26 @@ def test_a_refused_frame_counts_with_all_its_packets(inside: Inside) -> None:
     tun.close()
 
 
+def test_a_kernel_that_takes_no_merged_segments_gets_none_from_then_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, _kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    tun = LinuxTun(ours.detach(), "wg0", vnet_hdr=True)
+    written: list[list[bytes]] = []
+
+    def writev(_fd: int, frame: list[bytes]) -> int:
+        if len(frame) > 2:
+            raise OSError(errno.EINVAL, "refused")
+        written.append([bytes(part) for part in frame])
+        return sum(map(len, frame))
+
+    monkeypatch.setattr("os.writev", writev)
+    assert tun.write(run(5)) == 5
+    assert tun.write(run(5)) == 0
+    assert written == [[bytes(10), packet] for packet in run(5)]
+    tun.close()
+
+
 def test_the_kernel_drops_what_has_a_wrong_checksum(inside: Inside) -> None:
     """It would believe us: so it must not have been told that the checksum is right."""
     tun = opened(inside)
