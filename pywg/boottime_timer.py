@@ -13,23 +13,13 @@ import sys
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from pywg.clock import Clock
+from pywg.clock import Clock, Scheduler
+from pywg.protocol.constants import SECOND
 
 CLOCK_BOOTTIME: Final = 7
 TFD_TIMER_ABSTIME: Final = 1
-NANOSECONDS: Final = 1_000_000_000
 LONGEST_WAIT: Final = 1.0
 """Seconds between two looks at the clock where it cannot wake us."""
-
-
-class Scheduler(Protocol):
-    """A single alarm. Made with the callback it calls."""
-
-    def wake_at(self, boottime_ns: int | None) -> None:
-        """Call back once when CLOCK_BOOTTIME reaches this, soon if it is past; None: not at all.
-
-        Replaces what was asked before. Never calls back from within.
-        """
 
 
 class ClosableScheduler(Scheduler, Protocol):
@@ -98,7 +88,7 @@ class PollingScheduler:
             self._handle.cancel()
             self._handle = None
         if self._deadline is not None:
-            left = (self._deadline - self._clock.boottime()) / NANOSECONDS
+            left = (self._deadline - self._clock.boottime()) / SECOND
             self._handle = self._loop.call_later(min(max(left, 0.0), LONGEST_WAIT), self._look)
 
     def _look(self) -> None:
@@ -144,7 +134,7 @@ def _timerfd_settime(descriptor: int, boottime_ns: int) -> None:
     if sys.version_info >= (3, 13):
         os.timerfd_settime_ns(descriptor, flags=TFD_TIMER_ABSTIME, initial=boottime_ns)
         return
-    value = _Timespec(*divmod(boottime_ns, NANOSECONDS))
+    value = _Timespec(*divmod(boottime_ns, SECOND))
     new = _Itimerspec(_Timespec(0, 0), value)
     if _libc.timerfd_settime(descriptor, TFD_TIMER_ABSTIME, ctypes.byref(new), None) < 0:
         raise OSError(ctypes.get_errno(), "timerfd_settime")

@@ -1,4 +1,4 @@
-"""Time as pywg knows it: one interface, the machine's clocks behind it.
+"""Time as pywg knows it: what is asked of a clock and of an alarm, and the machine's clocks.
 
 All deadlines are CLOCK_BOOTTIME, because the monotonic clock stops while a machine sleeps and stale
 keys would live on (whitepaper 6.2 speaks of time since a key was made, not of time awake).
@@ -20,6 +20,16 @@ class Clock(Protocol):
 
     def wall(self) -> int:
         """Unix time; may jump either way."""
+
+
+class Scheduler(Protocol):
+    """A single alarm. Made with the callback it calls."""
+
+    def wake_at(self, boottime_ns: int | None) -> None:
+        """Call back once when CLOCK_BOOTTIME reaches this, soon if it is past; None: not at all.
+
+        Replaces what was asked before. Never calls back from within.
+        """
 
 
 class SystemClock:

@@ -8,17 +8,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from errno import EADDRINUSE, ENOMEM
 from itertools import count
-from typing import Protocol
+from typing import Final
 
 from pywg import __version__, report
-from pywg.clock import Clock
+from pywg.clock import Clock, Scheduler
 from pywg.endpoint import Endpoint
 from pywg.engine.contract import (
     AllowedIpChange,
     Engine,
     Failure,
     Notice,
-    PeerId,
     PeerNotice,
     UdpSockets,
 )
@@ -28,6 +27,7 @@ from pywg.protocol.constants import SECOND, Limits
 from pywg.protocol.cookie import CookieSender
 from pywg.protocol.handshake import Identity, RemoteStatic
 from pywg.protocol.peer import Peer
+from pywg.protocol.peer_id import PeerId
 from pywg.protocol.timers import TimerState, Wanted
 from pywg.timers import Timers
 from pywg.uapi.model import (
@@ -39,14 +39,8 @@ from pywg.uapi.model import (
     Status,
 )
 
-NOTICES_PER_TURN = 256
-
-
-class Scheduler(Protocol):
-    """Calls `Device.on_timer` at a time of the boottime clock, suspend included."""
-
-    def wake_at(self, boottime_ns: int | None) -> None:
-        """Replaces what was asked before; None: not at all."""
+NOTICES_PER_TURN: Final = 256
+"""Most peers served in one turn of the loop; the engine's descriptor stays readable for the others."""
 
 
 class Device:
@@ -55,7 +49,6 @@ class Device:
     def __init__(
         self,
         *,
-        name: str,
         engine: Engine,
         why: str,
         clock: Clock,
@@ -66,8 +59,10 @@ class Device:
         limits: Limits | None = None,
         on_failure: Callable[[Failure], None] | None = None,
     ) -> None:
-        """`why` tells the reason for this engine; `open_sockets` takes port and mark, raises OSError."""
-        self._name = name
+        """`why` tells the reason for this engine; `scheduler` calls `on_timer`.
+
+        `open_sockets` takes port and mark and raises OSError.
+        """
         self._engine = engine
         self._why = why
         self._clock = clock
@@ -109,6 +104,7 @@ class Device:
         self._stop()
 
     def set_mtu(self, mtu: int) -> None:
+        """The MTU of the TUN device, in bytes."""
         self._engine.set_mtu(mtu)
 
     def route_changed(self, route_interface: Callable[[Endpoint, int], int | None]) -> None:
@@ -118,11 +114,11 @@ class Device:
         """
         self._engine.route_changed()
         for peer in self._peers.values():
-            source = self._engine.source(PeerId(peer.id))
+            source = self._engine.source(peer.id)
             if source is None or not source.ifindex:
                 continue
             if route_interface(source.endpoint, self._fwmark) not in (None, source.ifindex):
-                self._engine.clear_source(PeerId(peer.id))
+                self._engine.clear_source(peer.id)
 
     def close(self) -> None:
         """Forget everything and close engine, sockets and TUN."""
@@ -153,7 +149,7 @@ class Device:
         self._sockets = None
         self._engine.swap_sockets(None)
         for peer in self._peers.values():
-            self._engine.drop_staged(PeerId(peer.id))
+            self._engine.drop_staged(peer.id)
             self._handshakes.forget(peer)
             self._timers.stop(peer)
         self._log.verbose("link is down: sockets closed, sessions forgotten")
@@ -165,9 +161,9 @@ class Device:
             persistent_base=now,
             new_handshake_jitter=self._handshakes.jitter(),
         )
-        self._engine.arm_keys_needed(PeerId(peer.id))
+        self._engine.arm_keys_needed(peer.id)
         if peer.persistent_keepalive:
-            self._engine.send_keepalive(PeerId(peer.id))
+            self._engine.send_keepalive(peer.id)
         self._settle(peer, now)
 
     # What the engine and the timer tell.
@@ -213,7 +209,7 @@ class Device:
         if Notice.NEXT_CONFIRMED in told.notice:
             self._handshakes.confirmed(peer, told.confirmed_index, told.freed)
         if Notice.ENDPOINT_MOVED in told.notice:
-            source = self._engine.source(PeerId(peer.id))
+            source = self._engine.source(peer.id)
             self._log.verbose(f"{peer.name} - endpoint moved to {source.endpoint if source else 'nowhere'}")
         if self._sockets is None:
             return
@@ -309,15 +305,14 @@ class Device:
             if block.update_only:
                 return
             peer = self._add(block.public_key)
-        peer_id = PeerId(peer.id)
         touched[peer.id] = peer
         if block.preshared_key is not None:
             peer.preshared_key = block.preshared_key
         if block.endpoint is not None:
-            self._engine.set_endpoint(peer_id, block.endpoint)
+            self._engine.set_endpoint(peer.id, block.endpoint)
         if block.replace_allowed_ips:
-            routes.append(AllowedIpChange(peer_id, None, remove=True))
-        routes.extend(AllowedIpChange(peer_id, step.prefix, step.remove) for step in block.allowed_ips)
+            routes.append(AllowedIpChange(peer.id, None, remove=True))
+        routes.extend(AllowedIpChange(peer.id, step.prefix, step.remove) for step in block.allowed_ips)
         if block.persistent_keepalive_interval is not None:
             self._set_keepalive(peer, block.persistent_keepalive_interval)
 
@@ -332,8 +327,8 @@ class Device:
         """A peer's settings changed while the link is up."""
         if peer.persistent_keepalive and peer.timers.persistent_base == 0:
             peer.timers = replace(peer.timers, persistent_base=now)
-            self._engine.send_keepalive(PeerId(peer.id))
-        if self._engine.traffic(PeerId(peer.id)).staged and peer.timers.retransmit_at is None:
+            self._engine.send_keepalive(peer.id)
+        if self._engine.traffic(peer.id).staged and peer.timers.retransmit_at is None:
             self._handshakes.request(peer, Wanted.KEYS, now)
         self._settle(peer, now)
 
@@ -342,7 +337,7 @@ class Device:
             raise ApplyError(ENOMEM, f"no more than {self._limits.max_peers} peers")
         remote = RemoteStatic(self._handshakes.identity, public_key)
         peer = Peer(
-            id=next(self._next_id),
+            id=PeerId(next(self._next_id)),
             name=peer_name(public_key),
             remote=remote,
             cookie=CookieSender(remote, self._limits),
@@ -350,12 +345,12 @@ class Device:
         )
         self._peers[public_key] = peer
         self._by_id[peer.id] = peer
-        self._engine.add_peer(PeerId(peer.id))
+        self._engine.add_peer(peer.id)
         return peer
 
     def _remove(self, peer: Peer) -> None:
         self._handshakes.forget(peer)
-        self._handshakes.release(self._engine.remove_peer(PeerId(peer.id)))
+        self._handshakes.release(self._engine.remove_peer(peer.id))
         self._timers.stop(peer)
         del self._peers[peer.public_key]
         del self._by_id[peer.id]

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pywg.clock import Clock
-from pywg.engine.contract import Engine, HandshakeDatagram, PeerId, Slot, TransportKeys
+from pywg.engine.contract import Engine, HandshakeDatagram, Slot, TransportKeys
 from pywg.log import Log
-from pywg.protocol.constants import Limits, MessageType
+from pywg.protocol.constants import COOKIE_NONCE_SIZE, KEY_SIZE, Limits, MessageType
 from pywg.protocol.cookie import CookieChecker
 from pywg.protocol.handshake import (
     HandshakeError,
@@ -63,11 +63,12 @@ class Handshakes:
 
     @property
     def identity(self) -> Identity | None:
+        """Our static key, or None."""
         return self._identity
 
     @identity.setter
     def identity(self, identity: Identity | None) -> None:
-        """Our static key. Handshakes begun under the one before fail; the caller resets the peers."""
+        """Handshakes begun under the one before fail; the caller resets the peers."""
         self._identity = identity
         if identity is None:
             self._cookies = None
@@ -78,6 +79,7 @@ class Handshakes:
 
     @property
     def indices_in_use(self) -> int:
+        """Local indices of handshakes and keypairs together."""
         return len(self._indices)
 
     def jitter(self) -> int:
@@ -100,7 +102,7 @@ class Handshakes:
     def initiate(self, peer: Peer, now: int) -> None:
         """Send message 1 and start to wait for message 2. The gate is the caller's to respect."""
         self._forget_pending(peer)
-        self._engine.arm_keys_needed(PeerId(peer.id))
+        self._engine.arm_keys_needed(peer.id)
         peer.timers = replace(
             peer.timers, wanted=None, retransmit_at=None, gate_opens=now + self._limits.rekey_timeout
         )
@@ -113,7 +115,7 @@ class Handshakes:
         created = create_initiation(
             self._identity,
             peer.remote,
-            ephemeral_private=self._random_bytes(32),
+            ephemeral_private=self._random_bytes(KEY_SIZE),
             local_index=self._indices.allocate(peer),
             timestamp=tai64n(self._clock.wall()),
         )
@@ -121,7 +123,7 @@ class Handshakes:
         self._engine.set_pending(created.pending.local_index, pending=True)
         peer.timers = replace(peer.timers, retransmit_at=now + self._limits.rekey_timeout + self.jitter())
         self._log.verbose(f"{peer.name} - sending handshake initiation")
-        self._engine.send_handshake(PeerId(peer.id), peer.cookie.seal(created.message, now))
+        self._engine.send_handshake(peer.id, peer.cookie.seal(created.message, now))
 
     # Messages in.
 
@@ -142,7 +144,7 @@ class Handshakes:
             return None
 
     def _admit(self, handshake: HandshakeDatagram, now: int) -> bool:
-        """Under load, only those who prove their address, and of those not too many (5.4.7)."""
+        """Under load, only those who prove their address, and of those not too many (whitepaper 5.3)."""
         if handshake.depth >= self._limits.handshake_queue // 8:
             self._under_load_until = now + self._limits.under_load_hold
         if now >= self._under_load_until or self._cookies is None:
@@ -151,7 +153,7 @@ class Handshakes:
         if not self._cookies.has_valid_mac2(handshake.data, endpoint.packed, now):
             self.failures[HandshakeFailure.COOKIE] += 1
             reply = self._cookies.create_reply(
-                handshake.data, endpoint.packed, now, nonce=self._random_bytes(24)
+                handshake.data, endpoint.packed, now, nonce=self._random_bytes(COOKIE_NONCE_SIZE)
             )
             self._engine.send_reply(handshake.source, reply)
             return False
@@ -190,7 +192,7 @@ class Handshakes:
                 received,
                 peer.remote,
                 preshared_key=peer.preshared_key,
-                ephemeral_private=self._random_bytes(32),
+                ephemeral_private=self._random_bytes(KEY_SIZE),
                 local_index=index,
             )
         except HandshakeError as error:
@@ -203,15 +205,18 @@ class Handshakes:
         self._engine.set_pending(index, pending=True)
         peer.timers = replace(peer.timers, gate_opens=now + self._limits.rekey_timeout)
         self._log.verbose(f"{peer.name} - sending handshake response")
-        self._engine.send_handshake(PeerId(peer.id), peer.cookie.seal(created.message, now))
+        self._engine.send_handshake(peer.id, peer.cookie.seal(created.message, now))
         return peer
 
     def _receive_response(self, handshake: HandshakeDatagram, now: int) -> Peer | None:
         index = Response.parse(handshake.data).receiver_index
         peer = self._indices.owner(index)
-        if peer is None or peer.pending is None or self._identity is None:
-            raise HandshakeError(HandshakeFailure.UNKNOWN_INDEX)
-        if index != peer.pending.local_index:
+        if (
+            peer is None
+            or self._identity is None
+            or peer.pending is None
+            or peer.pending.local_index != index
+        ):
             raise HandshakeError(HandshakeFailure.UNKNOWN_INDEX)
         try:
             session = read_response(
@@ -249,7 +254,7 @@ class Handshakes:
         peer.timers = replace(peer.timers, retransmit_at=None, attempts=0, wanted=None)
         # 0 stands for never, and a clock may be set before 1970.
         peer.last_handshake = max(1, self._clock.wall())
-        self._engine.arm_keys_needed(PeerId(peer.id))
+        self._engine.arm_keys_needed(peer.id)
 
     def confirmed(self, peer: Peer, index: int | None, freed: tuple[int, ...]) -> None:
         """The initiator has used the keypair we installed as *next*."""
@@ -261,8 +266,8 @@ class Handshakes:
 
     def _accept(self, peer: Peer, handshake: HandshakeDatagram) -> None:
         """The message is authentic and new: the peer is where it came from."""
-        before = self._engine.source(PeerId(peer.id))
-        self._engine.handshake_accepted(PeerId(peer.id), handshake.source, len(handshake.data))
+        before = self._engine.source(peer.id)
+        self._engine.handshake_accepted(peer.id, handshake.source, len(handshake.data))
         if before is not None and before.endpoint != handshake.source.endpoint:
             self._log.verbose(f"{peer.name} - endpoint moved to {handshake.source.endpoint}")
 
@@ -278,7 +283,7 @@ class Handshakes:
         role = "initiator" if session.is_initiator else "responder"
         self._log.verbose(f"{peer.name} - keypair created as {role}")
         peer.timers = replace(peer.timers, zero_keys_at=now + self._limits.zero_keys_after)
-        self.release(self._engine.install(PeerId(peer.id), keys, slot))
+        self.release(self._engine.install(peer.id, keys, slot))
 
     def release(self, indices: tuple[int, ...]) -> None:
         """Local indices the engine gave back."""
@@ -289,13 +294,13 @@ class Handshakes:
     def forget(self, peer: Peer) -> None:
         """Drop the pending handshake and all keypairs: link down, or 540 s without a new session."""
         self._forget_pending(peer)
-        self.release(self._engine.drop_keypairs(PeerId(peer.id)))
+        self.release(self._engine.drop_keypairs(peer.id))
 
     def expire(self, peer: Peer) -> None:
         """Our private key changed: a handshake under way is void, and the next may start at once."""
         self._forget_pending(peer)
-        self._engine.expire_sending(PeerId(peer.id))
-        self._engine.arm_keys_needed(PeerId(peer.id))
+        self._engine.expire_sending(peer.id)
+        self._engine.arm_keys_needed(peer.id)
         peer.timers = replace(peer.timers, gate_opens=0, retransmit_at=None, attempts=0, wanted=None)
 
     def _forget_pending(self, peer: Peer) -> None:

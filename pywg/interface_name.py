@@ -1,4 +1,4 @@
-"""Which names an interface may have: the rule of wg-quick, narrower than the kernel's.
+"""Which names an interface may have: the rule of wg-quick, narrower than the kernel's (dev_valid_name).
 
 The name becomes part of a path (the UAPI socket), so nothing that could leave its directory passes; and a
 word that is a command of pywg, wg or wg-quick is never taken for an interface.
@@ -34,9 +34,14 @@ class InterfaceNameError(ValueError):
     """The name cannot be an interface's; the message says what could."""
 
 
+def is_interface_name(name: str) -> bool:
+    """Whether an interface may be called `name`, be it a command's word or not."""
+    return 0 < len(name) <= LONGEST_NAME and _is_harmless(name)
+
+
 def check_interface_name(name: str, system: str = sys.platform) -> None:
     """Raises InterfaceNameError. `system` is as `sys.platform`."""
-    if not name or not _CHARACTERS.issuperset(name) or name in {".", ".."}:
+    if not name or not _is_harmless(name):
         raise InterfaceNameError(
             f"{name!r} is no interface name; expected up to {LONGEST_NAME} of a-z A-Z 0-9 _ = + . -"
         )
@@ -51,3 +56,7 @@ def check_interface_name(name: str, system: str = sys.platform) -> None:
         raise InterfaceNameError(
             f"'{name}' is no interface name of macOS; expected utun or utun and a number"
         )
+
+
+def _is_harmless(name: str) -> bool:
+    return _CHARACTERS.issuperset(name) and name not in {".", ".."}

@@ -25,7 +25,6 @@ SYSLOG_PATH: Final = "/var/run/syslog" if sys.platform == "darwin" else "/dev/lo
 SYSLOG_DAEMON_ERROR: Final = 3 << 3 | 3
 """Facility daemon, severity error (RFC 5424 section 6.2.1)."""
 
-
 _PACKAGE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep  # noqa: PTH100, PTH120 (import time)
 
 

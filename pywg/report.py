@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TypeVar
 
-from pywg.engine.contract import Drop, Engine, PeerId, UdpSockets
+from pywg.engine.contract import Drop, Engine, UdpSockets
 from pywg.protocol.failures import HandshakeFailure
 from pywg.protocol.peer import Peer
 from pywg.uapi.model import PeerState, PeerStatus
@@ -15,9 +15,8 @@ Cause = TypeVar("Cause", bound=Enum)
 
 def peer_state(engine: Engine, peer: Peer) -> PeerState:
     """One peer of ``get=1``."""
-    peer_id = PeerId(peer.id)
-    source = engine.source(peer_id)
-    counters = engine.counters(peer_id)
+    source = engine.source(peer.id)
+    counters = engine.counters(peer.id)
     return PeerState(
         public_key=peer.public_key,
         preshared_key=peer.preshared_key,
@@ -26,7 +25,7 @@ def peer_state(engine: Engine, peer: Peer) -> PeerState:
         tx_bytes=counters.tx_bytes,
         rx_bytes=counters.rx_bytes,
         persistent_keepalive_interval=peer.persistent_keepalive,
-        allowed_ips=tuple(engine.allowed_ips(peer_id)),
+        allowed_ips=tuple(engine.allowed_ips(peer.id)),
     )
 
 
@@ -34,9 +33,9 @@ def peer_status(engine: Engine, peer: Peer) -> PeerStatus:
     """One peer of ``get_status=1``."""
     return PeerStatus(
         public_key=peer.public_key,
-        drops=by_name(engine.drops(PeerId(peer.id))),
+        drops=by_name(engine.drops(peer.id)),
         handshake_failures=by_name(peer.failures),
-        icmp_errors=engine.icmp_errors(PeerId(peer.id)),
+        icmp_errors=engine.icmp_errors(peer.id),
     )
 
 

@@ -7,7 +7,7 @@ and the time and facts to wait for next. A peer without anything to wait for cos
 from dataclasses import replace
 
 from pywg.deadlines import Deadlines
-from pywg.engine.contract import Engine, PeerId
+from pywg.engine.contract import Engine
 from pywg.handshakes import Handshakes
 from pywg.log import Log
 from pywg.protocol.constants import Limits
@@ -40,33 +40,31 @@ class Timers:
 
     def settle(self, peer: Peer, now: int) -> None:
         """Do what is due for a peer, then wait for its next deadline or fact."""
-        peer_id = PeerId(peer.id)
-        traffic = self._engine.traffic(peer_id)
+        traffic = self._engine.traffic(peer.id)
         decision = decide(self._limits, traffic, peer.timers, now)
         while decision.actions:
             # One at a time: an action may make the next one needless.
             self._perform(decision.actions[0], peer, traffic, now)
-            traffic = self._engine.traffic(peer_id)
+            traffic = self._engine.traffic(peer.id)
             decision = decide(self._limits, traffic, peer.timers, now)
         self._deadlines.set(peer.id, decision.deadline)
-        self._engine.arm_stirred(peer_id, decision.watch)
+        self._engine.arm_stirred(peer.id, decision.watch)
 
     def _perform(self, action: Action, peer: Peer, traffic: Traffic, now: int) -> None:
-        peer_id = PeerId(peer.id)
         match action:
             case Action.ZERO_KEYS:
                 self._log.verbose(f"{peer.name} - no new session for long: keys forgotten")
                 peer.timers = replace(peer.timers, zero_keys_at=None)
                 self._handshakes.forget(peer)
-                self._engine.drop_staged(peer_id)
-                self._engine.arm_keys_needed(peer_id)
+                self._engine.drop_staged(peer.id)
+                self._engine.arm_keys_needed(peer.id)
             case Action.GIVE_UP:
                 self._give_up(peer, traffic, now)
             case Action.RETRANSMIT:
                 attempts = peer.timers.attempts + 1
                 self._log.verbose(f"{peer.name} - handshake not answered in 5 s, attempt {attempts + 1}")
                 peer.timers = replace(peer.timers, attempts=attempts)
-                self._engine.clear_source(peer_id)
+                self._engine.clear_source(peer.id)
                 self._handshakes.initiate(peer, now)
             case Action.INITIATE:
                 self._handshakes.request(peer, None, now)
@@ -74,14 +72,14 @@ class Timers:
                 self._log.verbose(f"{peer.name} - nothing received for 15 s after sending: new handshake")
                 peer.timers = replace(peer.timers, new_handshake_jitter=self._handshakes.jitter())
                 assert traffic.unanswered_sent is not None  # noqa: S101 (the action follows from it)
-                self._engine.clear_unanswered_sent(peer_id, traffic.unanswered_sent)
-                self._engine.clear_source(peer_id)
+                self._engine.clear_unanswered_sent(peer.id, traffic.unanswered_sent)
+                self._engine.clear_source(peer.id)
                 self._handshakes.request(peer, None, now)
             case Action.KEEPALIVE:
                 self._keepalive(peer, traffic, now)
             case Action.PERSISTENT_KEEPALIVE:
                 peer.timers = replace(peer.timers, persistent_base=now)
-                self._engine.send_keepalive(peer_id)
+                self._engine.send_keepalive(peer.id)
 
     def _give_up(self, peer: Peer, traffic: Traffic, now: int) -> None:
         self._log.verbose(f"{peer.name} - gave up: no answer to {peer.timers.attempts + 1} initiations")
@@ -95,12 +93,12 @@ class Timers:
             keepalive_served=traffic.unanswered_received,
             another_keepalive=None,
         )
-        self._engine.drop_staged(PeerId(peer.id))
-        self._engine.arm_keys_needed(PeerId(peer.id))
+        self._engine.drop_staged(peer.id)
+        self._engine.arm_keys_needed(peer.id)
 
     def _keepalive(self, peer: Peer, traffic: Traffic, now: int) -> None:
-        self._engine.send_keepalive(PeerId(peer.id))
-        sent = self._engine.traffic(PeerId(peer.id)).last_sent
+        self._engine.send_keepalive(peer.id)
+        sent = self._engine.traffic(peer.id).last_sent
         due = now + self._limits.keepalive_timeout
         # Where nothing could be sent nothing follows it either.
         another = traffic.more_received and sent != traffic.last_sent

@@ -15,15 +15,13 @@ from typing import Final, NamedTuple, NoReturn
 from pywg.daemon.errors import StartError
 from pywg.daemon.handover import Inherited, Starter, inherited, start_again, take_standard_streams
 from pywg.daemon.opening import Opened, open_descriptors
+from pywg.daemon.signals import END_SIGNALS
 from pywg.interface_name import InterfaceNameError, check_interface_name
 
 KERNEL_MODULE: Final = "/sys/module/wireguard"
 KERNEL_NOTE: Final = (
     "pywg: note: this kernel has WireGuard of its own, which is faster: 'ip link add {} type wireguard'\n"
 )
-
-
-END_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Request(NamedTuple):

@@ -13,6 +13,7 @@ from pywg.demo.clean import clean_up
 from pywg.demo.lab import Lab
 from pywg.demo.say import DemoError, say, show
 from pywg.demo.walk import Options, StartDaemon, Walk
+from pywg.engine.choose import PREFERENCES
 from pywg.uapi.client import UapiError
 
 
@@ -42,9 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--keep", action="store_true", help="leave the tunnel up and say what to try")
     what.add_argument("--clean", action="store_true", help="remove what --keep left up")
-    parser.add_argument(
-        "--engine", choices=("auto", "python", "native"), default="auto", help="data plane (PYWG_ENGINE)"
-    )
+    parser.add_argument("--engine", choices=PREFERENCES, default="auto", help="data plane (PYWG_ENGINE)")
     parser.add_argument(
         "--seconds", type=float, default=3.0, metavar="N", help="length of each TCP transfer, 0: none (3)"
     )

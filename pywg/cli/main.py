@@ -16,7 +16,7 @@ usage: pywg [-f|--foreground] INTERFACE   run a WireGuard interface (on macOS: u
        pywg demo [...]                    two peers in namespaces of their own talk to each other
        pywg --version | --help
 
-environment: LOG_LEVEL=verbose|error|silent, PYWG_ENGINE=auto|native|python
+environment: LOG_LEVEL=verbose|error|silent, PYWG_ENGINE=auto|python|native
 """
 
 COMMANDS: Final = {

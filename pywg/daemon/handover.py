@@ -141,7 +141,7 @@ def _environment(tun: int, uapi: int, ready: int) -> dict[str, str]:
     }
     # Run from a source tree, the program that starts again must be this one and not another installed one.
     # The working directory is never searched (-P).
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 (time)
     if not root.endswith("-packages"):
         own["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     return {**os.environ, **own}

@@ -1,22 +1,22 @@
 """One interface's life in this process: a loop with device, UAPI server, link monitor, alarm and signals.
 
-In: the opened descriptors. Out: nothing until it is told to end, by SIGTERM or SIGINT, by its interface or
-its socket file going away, or by a failure of either; then the socket file is removed. An exception that
+In: the opened descriptors. Out: nothing until it is told to end, by one of END_SIGNALS, by its interface
+or its socket file going away, or by a failure of either; then the socket file is removed. An exception that
 reaches the loop is told by type and place only, for its message and the values around it may be secret.
 """
 
 import asyncio
 import errno
 import os
-import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any, Final
+from typing import Any
 
 from pywg.boottime_timer import create_scheduler
 from pywg.clock import SystemClock
 from pywg.daemon.errors import StartError
 from pywg.daemon.opening import Opened
+from pywg.daemon.signals import END_SIGNALS
 from pywg.device import Device
 from pywg.engine.choose import EngineUnavailableError, create_engine
 from pywg.engine.contract import Failure
@@ -26,8 +26,6 @@ from pywg.platform import SystemLinkMonitor, open_sockets
 from pywg.process import harden
 from pywg.protocol.constants import DEFAULT_MTU, Limits
 from pywg.uapi.server import UapiServer
-
-END_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def run_service(opened: Opened, announce: Callable[[], None], *, in_background: bool) -> None:
@@ -94,7 +92,6 @@ class _Service:
         scheduler = create_scheduler(loop, wake, self._clock)
         stack.callback(scheduler.close)
         device = Device(
-            name=self._opened.name,
             engine=choice.engine,
             why=choice.why,
             clock=self._clock,

@@ -16,14 +16,16 @@ from typing import IO
 import pywg
 from pywg.demo.say import DemoError, say
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def held_back() -> Iterator[None]:
     """Signals that would end us wait until the block is over. Children do not inherit this."""
     caught: list[int] = []
-    before = {number: signal.signal(number, lambda number, _: caught.append(number)) for number in _ENDING}
+    before = {
+        number: signal.signal(number, lambda number, _: caught.append(number)) for number in END_SIGNALS
+    }
     try:
         yield
     finally:

@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from pywg.demo import processes, record
+from pywg.demo.children import END_SIGNALS
 from pywg.demo.lab import End, Lab
 from pywg.demo.processes import ProcessId
 from pywg.demo.say import DemoError
 from pywg.uapi.path import socket_path
 
 _FAREWELL = 0.3
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def clean_up(
@@ -52,7 +52,7 @@ def _attempt(part: Callable[[], None]) -> None:
 @contextmanager
 def _deaf() -> Iterator[None]:
     """Ignore the signals that end a program."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in END_SIGNALS}
     try:
         yield
     finally:

@@ -97,7 +97,7 @@ class _Greeter(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(GREETING)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the base class's)
         """Nobody reads a log here."""
 
 
@@ -111,7 +111,7 @@ def serve(address: str, port: int) -> int:
 
 def fetch(url: str) -> int:
     """Print the body of the answer, as curl does."""
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the URL is the demo's own
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 (the URL is the demo's own)
         body: bytes = answer.read()
     sys.stdout.buffer.write(body)
     return 0
@@ -165,7 +165,7 @@ def main(arguments: list[str]) -> int:
 def _do(command: str, rest: list[str]) -> int:
     match command, rest:
         case "exec", [program, *_]:
-            os.execvp(program, rest)  # noqa: S606 - the program is the demo's own choice
+            os.execvp(program, rest)  # noqa: S606 (the program is the demo's own choice)
         case "ping", [address, count]:
             return ping(address, int(count))
         case "serve", [address, port]:

@@ -63,7 +63,7 @@ def _read(path: Path) -> Record:
 
 def _directory() -> Path:
     # Not below /run: an unprivileged demo covers that with a file system of its own.
-    return Path("/tmp") / f"pywg-demo-{_real_uid()}"  # noqa: S108 - owner and mode are checked
+    return Path("/tmp") / f"pywg-demo-{_real_uid()}"  # noqa: S108 (owner and mode are checked)
 
 
 def _real_uid() -> int:

@@ -158,7 +158,7 @@ class Walk:
     def _serve(self, end: End, *words: str) -> tuple["subprocess.Popen[str]", int]:
         """Start a helper that says `ready PORT`; returns it and the port."""
         helper = self._helpers.start(children.inside(end.path, *words))
-        assert helper.stdout is not None  # noqa: S101 - for the type checker: PIPE was asked for
+        assert helper.stdout is not None  # noqa: S101 (for the type checker: PIPE was asked for)
         line = helper.stdout.readline().split()
         if line[:1] != ["ready"]:
             raise DemoError(f"{words[0]} did not start: {' '.join(line) or 'it gave no reason'}")

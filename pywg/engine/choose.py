@@ -12,7 +12,7 @@ from pywg.engine.contract import Engine, Reactor
 from pywg.protocol.constants import Limits
 from pywg.tun.port import TunPort
 
-PREFERENCES: Final = ("auto", "native", "python")
+PREFERENCES: Final = ("auto", "python", "native")
 
 
 class EngineUnavailableError(Exception):
@@ -41,12 +41,12 @@ def describe_choice(preference: str) -> tuple[str, str]:
 def create_engine(
     preference: str, *, limits: Limits, clock: Clock, mtu: int, tun: TunPort, reactor: Reactor
 ) -> Choice:
-    """Make the engine `preference` (auto, native or python) leads to. It takes over `tun`.
+    """Make the engine `preference` (one of PREFERENCES) leads to. It takes over `tun`.
 
     Raises EngineUnavailableError, and OSError if no descriptor is left.
     """
     _, why = describe_choice(preference)
     # Imported where it is used: the process that only starts the daemon never needs it.
-    from pywg.engine.python import PythonEngine  # noqa: PLC0415
+    from pywg.engine.python import PythonEngine  # noqa: PLC0415 (see above)
 
     return Choice(PythonEngine(limits=limits, clock=clock, mtu=mtu, tun=tun, reactor=reactor), why)

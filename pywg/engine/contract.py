@@ -11,18 +11,14 @@ control plane allocates every local index and is the only creator of keys.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, Flag, auto
-from ipaddress import IPv4Network, IPv6Network
-from typing import Final, NewType, Protocol
+from typing import Final, Protocol
 
 from pywg.endpoint import Endpoint, Source
+from pywg.protocol.allowed_ips import Prefix
+from pywg.protocol.peer_id import PeerId as PeerId  # noqa: PLC0414 (a word of the contract)
 from pywg.protocol.timers import Fact, Traffic
 from pywg.tun.port import TunPort
 from pywg.udp.port import UdpPort
-
-PeerId = NewType("PeerId", int)
-"""Names a peer across the seam; never reused within a device."""
-
-Prefix = IPv4Network | IPv6Network
 
 HANDSHAKE_TOS: Final = 0x88
 """TOS byte of outer packets with messages 1 and 2: DSCP AF41 (kernel messages.h, HANDSHAKE_DSCP)."""
@@ -33,7 +29,7 @@ UNREACHABLE_BURST: Final = 50
 
 
 class Slot(Enum):
-    """Where a new keypair goes (whitepaper 6.2, kernel `struct noise_keypairs`)."""
+    """Where a new keypair goes (whitepaper 6.3, kernel `struct noise_keypairs`)."""
 
     CURRENT = "current"
     """We are the initiator: the responder has proved it has the keys."""
@@ -62,13 +58,17 @@ class Drop(Enum):
     BAD_SIZE = "bad_size"
     """Datagram of a length or type no WireGuard message has."""
     BAD_MAC1 = "bad_mac1"
+    """Made with another key than ours, or we have none."""
     UNKNOWN_INDEX = "unknown_index"
+    """Names no keypair, or no handshake of ours that is pending."""
     STALE_KEY = "stale_key"
     """Keypair older than REJECT_AFTER_TIME, or its counter at REJECT_AFTER_MESSAGES."""
     AEAD_FAILURE = "aead_failure"
     REPLAY = "replay"
     SOURCE_NOT_ALLOWED = "source_not_allowed"
+    """The inner source is not in the allowed IPs of the peer that sent."""
     MALFORMED_INNER = "malformed_inner"
+    """No IP packet, or one whose length does not fit."""
     NO_ROUTE = "no_route"
     """No peer's allowed IPs contain the destination."""
     NO_ENDPOINT = "no_endpoint"
@@ -77,6 +77,7 @@ class Drop(Enum):
     NO_KEY = "no_key"
     """Staged and given up on, or not to be staged because the device is down."""
     STAGED_OVERFLOW = "staged_overflow"
+    """The oldest staged packet made room for the newest."""
     HANDSHAKE_QUEUE_FULL = "handshake_queue_full"
     SEND_ERROR = "send_error"
     TUN_WRITE_ERROR = "tun_write_error"
@@ -124,6 +125,7 @@ class Failure:
     """The TUN device or a socket died; the device cannot go on with it."""
 
     part: str
+    """``tun``, ``udp4`` or ``udp6``."""
     errno: int
 
 
@@ -155,6 +157,7 @@ class UdpSockets:
     port: int
 
     def close(self) -> None:
+        """Close both. May be called twice."""
         for port in (self.v4, self.v6):
             if port is not None:
                 port.close()
@@ -163,9 +166,11 @@ class UdpSockets:
 class Reactor(Protocol):
     """The part of an asyncio loop the Python engine needs; the simulator has its own."""
 
-    def add_reader(self, fd: TunPort | UdpPort, callback: Callable[[], None], /) -> object: ...
+    def add_reader(self, fd: TunPort | UdpPort, callback: Callable[[], None], /) -> object:
+        """Call back whenever this is readable."""
 
-    def remove_reader(self, fd: TunPort | UdpPort, /) -> object: ...
+    def remove_reader(self, fd: TunPort | UdpPort, /) -> object:
+        """No longer. Called before it is closed."""
 
 
 class Engine(Protocol):
@@ -214,7 +219,8 @@ class Engine(Protocol):
 
     # Peers.
 
-    def add_peer(self, peer: PeerId) -> None: ...
+    def add_peer(self, peer: PeerId) -> None:
+        """Without endpoint, keys and allowed IPs. Raises ValueError if the id is in use."""
 
     def remove_peer(self, peer: PeerId) -> tuple[int, ...]:
         """Forget peer, keys, staged packets and allowed IPs. Returns the local indices freed."""
@@ -226,9 +232,10 @@ class Engine(Protocol):
         """The peer's present endpoint and, where it is sticky, the local address and interface."""
 
     def change_allowed_ips(self, changes: Sequence[AllowedIpChange]) -> None:
-        """All of one UAPI set, in order, as one swap."""
+        """All of one UAPI set, in order, as one swap. Raises ValueError for an addition without prefix."""
 
-    def allowed_ips(self, peer: PeerId) -> Sequence[Prefix]: ...
+    def allowed_ips(self, peer: PeerId) -> Sequence[Prefix]:
+        """IPv4 first, then IPv6, each in the order of insertion."""
 
     # Keys.
 
@@ -278,17 +285,22 @@ class Engine(Protocol):
 
     # Asked by the control plane when `fileno` is readable.
 
-    def take_handshakes(self, most: int) -> list[HandshakeDatagram]: ...
+    def take_handshakes(self, most: int) -> list[HandshakeDatagram]:
+        """The oldest, up to `most`. The descriptor stays readable while more wait."""
 
-    def take_notices(self, most: int) -> list[PeerNotice]: ...
+    def take_notices(self, most: int) -> list[PeerNotice]:
+        """One entry for each dirty peer, up to `most`; the bits told are cleared."""
 
-    def take_failure(self) -> Failure | None: ...
+    def take_failure(self) -> Failure | None:
+        """The oldest not yet told."""
 
     # State.
 
-    def traffic(self, peer: PeerId) -> Traffic: ...
+    def traffic(self, peer: PeerId) -> Traffic:
+        """The facts the timers follow from."""
 
-    def counters(self, peer: PeerId) -> Counters: ...
+    def counters(self, peer: PeerId) -> Counters:
+        """Since the peer was added."""
 
     def drops(self, peer: PeerId | None) -> Mapping[Drop, int]:
         """Of one peer, or those that could be laid to none."""

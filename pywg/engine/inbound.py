@@ -7,7 +7,6 @@ be the one that sent.
 """
 
 import errno
-import struct
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,16 +18,16 @@ from pywg.engine.contract import Drop, Notice
 from pywg.engine.outbound import Outbound
 from pywg.engine.peer_state import PeerState
 from pywg.engine.plane import Plane
-from pywg.engine.transmit import REPORTED_BY_ICMP, Transmitter
+from pywg.engine.transmit import Transmitter
 from pywg.protocol.constants import KEEPALIVE_SIZE, TRANSPORT_HEADER_SIZE, MessageType
-from pywg.protocol.keypair import Keypair
+from pywg.protocol.keypair import NONCE, Keypair
+from pywg.protocol.messages import TRANSPORT_HEADER
 from pywg.udp.port import Datagram, UdpPort
 
 BATCH: Final = 64
+"""Datagrams received at once, about."""
 
 _DATA: Final = int(MessageType.TRANSPORT_DATA)
-_HEADER: Final = struct.Struct("<IIQ")
-_NONCE: Final = struct.Struct("<4xQ")
 
 
 class Inbound:
@@ -45,11 +44,8 @@ class Inbound:
         try:
             datagrams = port.receive(BATCH)
         except OSError as error:
-            if error.errno in REPORTED_BY_ICMP:
-                datagrams = ()
-            else:
-                self._plane.mailbox.fail(part, error.errno or errno.EIO)
-                return False
+            self._plane.mailbox.fail(part, error.errno or errno.EIO)
+            return False
         if datagrams:
             self._open(datagrams)
         else:
@@ -62,7 +58,7 @@ class Inbound:
         plane = self._plane
         now = plane.clock.boottime()
         keypairs = plane.keypairs
-        unpack_header = _HEADER.unpack_from
+        unpack_header = TRANSPORT_HEADER.unpack_from
         authenticate = self._authenticate
         peer: PeerState | None = None
         size = 0
@@ -109,7 +105,7 @@ class Inbound:
             plane.drop(Drop.STALE_KEY, keypair.owner)
             return None
         try:
-            payload = keypair.opener.decrypt(_NONCE.pack(counter), data[TRANSPORT_HEADER_SIZE:], None)
+            payload = keypair.opener.decrypt(NONCE.pack(counter), data[TRANSPORT_HEADER_SIZE:], None)
         except InvalidTag:
             plane.drop(Drop.AEAD_FAILURE, keypair.owner)
             return None

@@ -43,11 +43,13 @@ class Mailbox:
         return True
 
     def notify(self, peer: PeerState, notice: Notice) -> None:
+        """Add to what will be told of a peer."""
         peer.notice |= notice
         self._dirty[peer] = None
         self._wakeup.set()
 
     def fail(self, part: str, errno: int) -> None:
+        """A descriptor died; `part` as in `Failure`."""
         self._failures.append(Failure(part, errno))
         self._wakeup.set()
 

@@ -40,6 +40,7 @@ class Plane:
         self._at_endpoint: dict[Endpoint, PeerState] = {}
 
     def drop(self, cause: Drop, peer: PeerState | None = None, count: int = 1) -> None:
+        """Count packets that are not moved on."""
         drops = self.drops if peer is None else peer.drops
         drops[cause] += count
 

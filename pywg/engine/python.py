@@ -19,7 +19,6 @@ from pywg.engine.contract import (
     HandshakeDatagram,
     PeerId,
     PeerNotice,
-    Prefix,
     Reactor,
     Slot,
     TransportKeys,
@@ -30,6 +29,7 @@ from pywg.engine.outbound import Outbound
 from pywg.engine.peer_state import PeerState
 from pywg.engine.plane import Plane
 from pywg.engine.transmit import Transmitter
+from pywg.protocol.allowed_ips import Prefix
 from pywg.protocol.constants import Limits
 from pywg.protocol.keypair import Keypair
 from pywg.protocol.timers import Fact, Traffic
@@ -59,7 +59,10 @@ class PythonEngine:
         return self._plane.mailbox.fileno()
 
     def start(self) -> None:
-        self._watch_tun()
+        tun = self._plane.tun
+        if not self._closed and tun not in self._watched:
+            self._watched.append(tun)
+            self._reactor.add_reader(tun, self._read_tun)
 
     def close(self) -> None:
         if self._closed:
@@ -255,12 +258,6 @@ class PythonEngine:
         return lines
 
     # Readiness.
-
-    def _watch_tun(self) -> None:
-        tun = self._plane.tun
-        if not self._closed and tun not in self._watched:
-            self._watched.append(tun)
-            self._reactor.add_reader(tun, self._read_tun)
 
     def _unwatch(self, port: TunPort | UdpPort) -> None:
         if port in self._watched:

@@ -13,7 +13,7 @@ from pywg.endpoint import Endpoint, Source
 from pywg.engine.contract import Drop
 from pywg.engine.peer_state import PeerState
 from pywg.engine.plane import Plane
-from pywg.udp.port import SendError, UdpPort
+from pywg.udp.port import DEAD, SendError, UdpPort
 
 Datagrams = Sequence[bytes | bytearray | memoryview]
 
@@ -38,9 +38,6 @@ REPORTED_BY_ICMP: Final = frozenset(
 
 ABOUT_ONE: Final = frozenset({errno.EMSGSIZE, errno.EPERM})
 """Refused for what it is (too long, or by a filter): the others of its batch may pass."""
-
-DEAD: Final = frozenset({errno.EBADF, errno.ENOTSOCK})
-"""The socket itself is gone."""
 
 
 class Transmitter:

@@ -13,6 +13,7 @@ from typing import Final
 from pywg.engine import inner
 from pywg.engine.contract import UNREACHABLE_BURST, UNREACHABLE_PER_SECOND
 from pywg.protocol.constants import SECOND
+from pywg.tun.checksum import complement, words
 
 _PROTOCOL_ICMP: Final = 1
 _PROTOCOL_ICMPV6: Final = 58
@@ -47,6 +48,7 @@ class TokenBucket:
         self._filled_at = 0
 
     def take(self, now: int) -> bool:
+        """Whether one more may pass; if so, it is taken. `now`: CLOCK_BOOTTIME nanoseconds."""
         self._credit = min(self._most, self._credit + max(0, now - self._filled_at))
         self._filled_at = now
         if self._credit < self._cost:
@@ -139,9 +141,4 @@ def _error_v6(packet: bytes) -> bytes:
 
 
 def _checksum(data: bytes) -> bytes:
-    """RFC 1071."""
-    if len(data) % 2:
-        data += b"\0"
-    # The sum of 16-bit words is the number modulo 2^16 - 1.
-    total = int.from_bytes(data, "big") % 0xFFFF
-    return (~total & 0xFFFF).to_bytes(2, "big")
+    return complement(words(data, 0, len(data))).to_bytes(2, "big")

@@ -34,7 +34,7 @@ class Namespace:
 
 def our_inode() -> int:
     """The identity of the namespace the calling thread is in."""
-    return os.stat("/proc/thread-self/ns/net").st_ino  # noqa: PTH116  # a link of /proc
+    return os.stat("/proc/thread-self/ns/net").st_ino  # noqa: PTH116 (a link of /proc)
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def _send(requests: Iterable[bytes]) -> None:
 
 def _enter(namespace: Namespace) -> None:
     # Here, because most daemons never come here. (os.setns is of Python 3.12.)
-    import ctypes  # noqa: PLC0415
+    import ctypes  # noqa: PLC0415 (see above)
 
     if ctypes.CDLL(None, use_errno=True).setns(namespace.fd, CLONE_NEWNET):
         code = ctypes.get_errno()

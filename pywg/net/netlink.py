@@ -1,4 +1,4 @@
-"""The little of rtnetlink that the daemon needs, because importing pyroute2 costs 0.14 s of its start.
+"""The little of rtnetlink that the daemon needs, because importing pyroute2 would rule its start-up time.
 
 Comes in: bytes of a netlink socket, or what to ask. Goes out: messages and attributes, or bytes to send.
 Nothing is read or sent here. Sources: netlink(7), rtnetlink(7), linux/netlink.h, rtnetlink.h, if_link.h,

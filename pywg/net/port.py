@@ -31,12 +31,16 @@ class LinkMonitor(Protocol):
     """Watches one TUN device. `fileno` becomes readable when `on_readable` has something to do."""
 
     state: LinkState
+    """As it was last seen."""
 
-    def fileno(self) -> int: ...
+    def fileno(self) -> int:
+        """The descriptor to watch, or -1 after `close`."""
 
-    def on_readable(self) -> None: ...
+    def on_readable(self) -> None:
+        """Look at what happened and call back. Never blocks for long."""
 
     def route_interface(self, endpoint: Endpoint, mark: int) -> int | None:
         """Index of the interface a datagram to `endpoint` leaves through; None if it cannot be told."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """May be called twice."""

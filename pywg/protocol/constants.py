@@ -14,7 +14,6 @@ SECOND: Final = 1_000 * MILLISECOND
 KEY_SIZE: Final = 32
 MAC_SIZE: Final = 16
 TAG_SIZE: Final = 16
-TIMESTAMP_SIZE: Final = 12
 COOKIE_NONCE_SIZE: Final = 24
 
 INITIATION_SIZE: Final = 148
@@ -38,7 +37,7 @@ class MessageType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Timers, counters and queue sizes. The defaults are WireGuard's; tests shrink them."""
+    """Timers, counters and queue sizes. Each default names its source; tests shrink them."""
 
     # Whitepaper 6.1.
     rekey_after_messages: int = 2**60
@@ -55,15 +54,18 @@ class Limits:
     # Whitepaper 5.4.7; the kernel stops using a received cookie 5 s early (COOKIE_SECRET_LATENCY).
     cookie_secret_lifetime: int = 120 * SECOND
     cookie_use_time: int = 115 * SECOND
+    # Kernel cookie.c and receive.c: under load for a second after the last sign of it.
     under_load_hold: int = 1 * SECOND
     # Kernel ratelimiter.c: 20 packets a second, burst of 5, per source.
     packets_per_second: int = 20
     packets_burst: int = 5
+    # Ours: the kernel lets its table grow with the machine's memory.
     ratelimiter_entries: int = 8192
+    # wireguard-go device/constants.go, queueconstants_default.go; the kernel has 2^20, 128 and 4096.
     max_peers: int = 65_536
     staged_packets: int = 128
     handshake_queue: int = 1024
-    # A second, smaller bound: most handshakes handled in one turn of the loop.
+    # Ours: most handshakes handled in one turn of the loop.
     handshakes_per_turn: int = 16
 
     @property

@@ -118,15 +118,15 @@ class CookieChecker:
 
 def _seal(key: bytes, nonce: bytes, cookie: bytes, mac1: bytes) -> bytes:
     """XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha) with MAC1 as associated data."""
-    from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt  # noqa: PLC0415  (see above)
+    from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt  # noqa: PLC0415 (see above)
 
     return crypto_aead_xchacha20poly1305_ietf_encrypt(cookie, mac1, nonce, key)
 
 
 def _open(key: bytes, reply: CookieReply, mac1: bytes) -> bytes | None:
     """The cookie, or None if the reply is not authentic or answers a message with another MAC1."""
-    from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt  # noqa: PLC0415  (see above)
-    from nacl.exceptions import CryptoError  # noqa: PLC0415
+    from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt  # noqa: PLC0415 (see above)
+    from nacl.exceptions import CryptoError  # noqa: PLC0415 (see above)
 
     try:
         return crypto_aead_xchacha20poly1305_ietf_decrypt(reply.encrypted_cookie, mac1, reply.nonce, key)

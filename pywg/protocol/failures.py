@@ -23,7 +23,7 @@ class HandshakeFailure(Enum):
     """Under load without a valid MAC2, or a cookie reply that is not authentic or not expected."""
     RATE_LIMIT = "rate_limit"
     QUEUE_FULL = "queue_full"
-    ZERO_SECRET = "zero_shared_secret"  # noqa: S105  (the name of a cause, no password)
+    ZERO_SECRET = "zero_shared_secret"  # noqa: S105 (the name of a cause, no password)
     """A public key of low order: the exchange would contribute nothing (RFC 7748, 6.1; kernel noise.c)."""
     UNKNOWN_INDEX = "unknown_index"
     """A response to no pending initiation of ours."""
@@ -53,7 +53,7 @@ class HandshakeError(Exception):
         self.cause = cause
 
 
-class ZeroSharedSecret(HandshakeError):  # noqa: N818  (names the fact)
+class ZeroSharedSecret(HandshakeError):  # noqa: N818 (names the fact)
     """A Diffie-Hellman result was all zeros: the other side's public key is of low order."""
 
     def __init__(self) -> None:

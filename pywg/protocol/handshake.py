@@ -15,6 +15,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pywg.protocol import noise
+from pywg.protocol.constants import KEY_SIZE, TAG_SIZE
 from pywg.protocol.failures import HandshakeError, HandshakeFailure, ZeroSharedSecret
 from pywg.protocol.identity import Identity, RemoteStatic
 from pywg.protocol.messages import MACS_SIZE, Initiation, Response
@@ -44,6 +45,8 @@ PROLOGUE: Final = b"WireGuard v1 zx2c4 Jason@zx2c4.com"
 # Where the Noise message lies in the datagram: after type and indices, before the MACs.
 _INITIATION_NOISE: Final = slice(8, -MACS_SIZE)
 _RESPONSE_NOISE: Final = slice(12, -MACS_SIZE)
+# Within the first Noise message, behind `e` and the sealed `s`.
+_SEALED_TIMESTAMP_AT: Final = KEY_SIZE + KEY_SIZE + TAG_SIZE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +125,8 @@ def create_initiation(
         static_static=remote.require_static_static(),
         payload=timestamp,
     )
-    e, sealed_static, sealed_timestamp = first.message[:32], first.message[32:80], first.message[80:]
+    e, sealed_static = first.message[:KEY_SIZE], first.message[KEY_SIZE:_SEALED_TIMESTAMP_AT]
+    sealed_timestamp = first.message[_SEALED_TIMESTAMP_AT:]
     message = Initiation(local_index, e, sealed_static, sealed_timestamp).to_bytes()[:-MACS_SIZE]
     return CreatedInitiation(message, PendingInitiation(local_index, ephemeral, first.state))
 
@@ -171,7 +175,7 @@ def create_response(
         preshared_key=preshared_key,
         payload=b"",
     )
-    e, sealed_nothing = second.message[:32], second.message[32:]
+    e, sealed_nothing = second.message[:KEY_SIZE], second.message[KEY_SIZE:]
     message = Response(local_index, received.remote_index, e, sealed_nothing).to_bytes()[:-MACS_SIZE]
     session = SessionKeys(
         send_key=second.responder_key,

@@ -1,11 +1,12 @@
-"""A session's keys at work, and the three slots they move through (whitepaper 6.2, kernel noise.c).
+"""A session's keys at work, and the three slots they move through (whitepaper 6.2, 6.3; kernel noise.c).
 
 Comes in: what a handshake derived. Goes out: whether, and with which counter, a packet may be sealed under
 it, and which keypairs a rotation let go of. Rules kept: nothing is sent or received under a keypair of
 REJECT_AFTER_TIME or older, or with a counter of REJECT_AFTER_MESSAGES or more; nothing is sent under *next*.
 """
 
-from typing import Generic, TypeVar
+from struct import Struct
+from typing import Final, Generic, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
@@ -13,6 +14,9 @@ from pywg.protocol.constants import Limits
 from pywg.protocol.replay import ReplayWindow
 
 T = TypeVar("T")
+
+NONCE: Final = Struct("<4xQ")
+"""Of transport data: four zero bytes and the counter, little-endian (whitepaper 5.4.6)."""
 
 
 class Keypair(Generic[T]):

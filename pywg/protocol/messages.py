@@ -31,7 +31,9 @@ _TYPE: Final = struct.Struct("<I")
 _INITIATION: Final = struct.Struct("<II32s48s28s16s16s")
 _RESPONSE: Final = struct.Struct("<III32s16s16s16s")
 _COOKIE_REPLY: Final = struct.Struct("<II24s32s")
-_TRANSPORT_HEADER: Final = struct.Struct("<IIQ")
+
+TRANSPORT_HEADER: Final = struct.Struct("<IIQ")
+"""Type, receiver index, counter. The packet loops use it as it is, and pay for no object."""
 
 _EXACT_SIZES: Final = {
     INITIATION_SIZE: MessageType.INITIATION,
@@ -40,7 +42,7 @@ _EXACT_SIZES: Final = {
 }
 
 
-class MalformedMessage(ValueError):  # noqa: N818  (names what came in)
+class MalformedMessage(ValueError):  # noqa: N818 (names what came in)
     """The bytes are not a message of the type asked for."""
 
 
@@ -158,9 +160,9 @@ class TransportHeader:
     def parse(cls, data: Datagram) -> Self:
         """Reads the head of a whole datagram of at least 32 bytes. Raises MalformedMessage."""
         _require(data, MessageType.TRANSPORT_DATA)
-        _, receiver_index, counter = _TRANSPORT_HEADER.unpack_from(data)
+        _, receiver_index, counter = TRANSPORT_HEADER.unpack_from(data)
         return cls(receiver_index, counter)
 
     def to_bytes(self) -> bytes:
         """16 bytes."""
-        return _TRANSPORT_HEADER.pack(MessageType.TRANSPORT_DATA, self.receiver_index, self.counter)
+        return TRANSPORT_HEADER.pack(MessageType.TRANSPORT_DATA, self.receiver_index, self.counter)

@@ -86,6 +86,7 @@ class SymmetricState:
     hash: bytes = field(repr=False)
 
     def mix_hash(self, data: bytes) -> "SymmetricState":
+        """MixHash."""
         return SymmetricState(self.chaining_key, _hash(self.hash + data))
 
     def mix_chaining_key(self, material: bytes) -> "SymmetricState":

@@ -1,7 +1,7 @@
 """What the control plane knows of one peer, apart from what the engine owns (keys in use, endpoint).
 
-A plain record: `pywg.handshakes` and `pywg.device` change it, and nobody else. Its repr names the peer and
-tells no secret.
+A plain record: `pywg.device`, `pywg.handshakes` and `pywg.timers` change it, and nobody else. Its repr names
+the peer and tells no secret.
 """
 
 from collections import Counter
@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 from pywg.protocol.constants import KEY_SIZE
 from pywg.protocol.cookie import CookieSender
-from pywg.protocol.handshake import HandshakeFailure, PendingInitiation, RemoteStatic
+from pywg.protocol.failures import HandshakeFailure
+from pywg.protocol.handshake import PendingInitiation
+from pywg.protocol.identity import RemoteStatic
+from pywg.protocol.peer_id import PeerId
 from pywg.protocol.timers import TimerState
 
 NO_PRESHARED_KEY = bytes(KEY_SIZE)
@@ -19,7 +22,7 @@ NO_PRESHARED_KEY = bytes(KEY_SIZE)
 class Peer:
     """One peer of a device. Times are nanoseconds, of CLOCK_BOOTTIME where not said otherwise."""
 
-    id: int
+    id: PeerId
     name: str
     """``peer(AbCd...WxYz)``, for the log."""
     remote: RemoteStatic

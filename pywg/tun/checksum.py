@@ -14,8 +14,8 @@ Buffer = bytes | bytearray | memoryview
 MODULUS: Final = 0xFFFF
 
 _CHUNK: Final = 256
-"""Conversion and division take more than linear time: pieces of this size are quickest at 1400 bytes, twice
-as quick as one number (docs/performance.md)."""
+"""Conversion and division take more than linear time: pieces of this size are quickest at 1400 bytes, a third
+quicker than one number (docs/performance.md)."""
 
 _number = int.from_bytes
 

@@ -15,6 +15,7 @@ import struct
 from collections.abc import Sequence
 from typing import Final, Self
 
+from pywg.interface_name import LONGEST_NAME
 from pywg.net import netlink
 from pywg.tun.checksum import Buffer
 from pywg.tun.coalesce import Frame, coalesce
@@ -34,8 +35,6 @@ TUNSETVNETHDRSZ: Final = 0x400454D8
 SIOCSIFMTU: Final = 0x8922
 SIOCSIFTXQLEN: Final = 0x8943
 
-MAX_NAME: Final = 15
-"""IFNAMSIZ without its final zero."""
 QUEUE_LENGTH: Final = 1000
 """Packets the kernel holds for us, as it does for its own WireGuard; a TUN has 500."""
 
@@ -175,8 +174,8 @@ def check_name(name: str) -> None:
     """Raises TunError if the kernel would refuse `name` (dev_valid_name) or take it for a pattern."""
     if not name:
         raise TunError("the interface name is empty; give one of 1 to 15 characters, such as wg0")
-    if len(name.encode()) > MAX_NAME:
-        raise TunError(f"interface name '{name}' is too long; use at most {MAX_NAME} characters")
+    if len(name.encode()) > LONGEST_NAME:
+        raise TunError(f"interface name '{name}' is too long; use at most {LONGEST_NAME} characters")
     if name in {".", ".."} or any(c in "/:%" or c.isspace() or not c.isprintable() for c in name):
         raise TunError(
             f"interface name '{name}' is not valid; use letters, digits, '_', '=', '+', '.' and '-'"
@@ -186,7 +185,7 @@ def check_name(name: str) -> None:
 def _create(name: str, flags: int) -> int:
     """A descriptor of the device. Raises OSError."""
     # Here, because a daemon that inherited its descriptor does not need it.
-    import pytun  # noqa: PLC0415
+    import pytun  # noqa: PLC0415 (see above)
 
     device = pytun.TunTapDevice(name, flags)
     # A descriptor of our own: pytun's object closes its descriptor whenever it is collected.

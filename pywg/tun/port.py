@@ -14,7 +14,8 @@ class TunPort(Protocol):
     vnet_hdr: bool
     """Each packet on the descriptor is preceded by a virtio_net_hdr (Linux, IFF_VNET_HDR)."""
 
-    def fileno(self) -> int: ...
+    def fileno(self) -> int:
+        """The descriptor; -1 after `close` and where there is none."""
 
     def read(self, most: int) -> Sequence[bytes | bytearray | memoryview]:
         """Up to about `most` whole IP packets, none if nothing waits. Raises OSError if it died.
@@ -25,4 +26,5 @@ class TunPort(Protocol):
     def write(self, packets: Sequence[bytes | bytearray | memoryview]) -> int:
         """Hand the packets to the kernel; returns how many it refused. Raises OSError if it died."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """The device goes with its last descriptor. May be called twice."""

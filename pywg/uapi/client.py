@@ -70,7 +70,11 @@ class UapiClient:
 
     def get(self) -> DeviceState:
         """The device's state. Raises UapiError."""
-        return self._parsed(self._ask(["get=1", ""]))
+        reply = self._ask(["get=1", ""])
+        try:
+            return parse_state(reply)
+        except MalformedReplyError as error:
+            raise self._malformed(error) from None
 
     def set(self, change: DeviceChange) -> None:
         """Change the device. Raises UapiError; what stood before the refused line stays applied."""
@@ -87,12 +91,6 @@ class UapiClient:
             return None
         try:
             return parse_status(reply)
-        except MalformedReplyError as error:
-            raise self._malformed(error) from None
-
-    def _parsed(self, reply: str) -> DeviceState:
-        try:
-            return parse_state(reply)
         except MalformedReplyError as error:
             raise self._malformed(error) from None
 

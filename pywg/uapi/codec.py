@@ -13,6 +13,7 @@ from errno import E2BIG, EINVAL, EMSGSIZE, EPROTO
 from typing import Any, Final
 
 from pywg.endpoint import Endpoint, EndpointError
+from pywg.protocol.constants import SECOND
 from pywg.uapi import values
 from pywg.uapi.model import DeviceChange, DeviceState, PeerChange, PeerState, PrefixChange
 
@@ -21,7 +22,6 @@ MAX_LINE: Final = 4096
 MAX_SET_LINES: Final = 2**20
 """Lines of one set: 65,536 peers with five lines each and half a million allowed IPs."""
 
-_NANOSECONDS: Final = 1_000_000_000
 _KEY_NAME: Final = re.compile(r"[a-z_]{1,40}")
 _SECRETIVE: Final = frozenset({"private_key", "preshared_key", "public_key"})
 """Values never shown. The public key is among them because people paste the wrong one."""
@@ -221,7 +221,7 @@ def state_lines(state: DeviceState) -> Iterator[str]:
         yield "protocol_version=1"
         if peer.endpoint is not None:
             yield f"endpoint={peer.endpoint}"
-        seconds, nanoseconds = divmod(peer.last_handshake_ns, _NANOSECONDS)
+        seconds, nanoseconds = divmod(peer.last_handshake_ns, SECOND)
         yield f"last_handshake_time_sec={seconds}"
         yield f"last_handshake_time_nsec={nanoseconds}"
         yield f"tx_bytes={peer.tx_bytes}"
@@ -312,4 +312,4 @@ def _peer_state(fields: dict[str, Any]) -> PeerState:
     seconds = fields.pop("last_handshake_time_sec", 0)
     nanoseconds = fields.pop("last_handshake_time_nsec", 0)
     fields["allowed_ips"] = tuple(fields["allowed_ips"])
-    return PeerState(**fields, last_handshake_ns=seconds * _NANOSECONDS + nanoseconds)
+    return PeerState(**fields, last_handshake_ns=seconds * SECOND + nanoseconds)

@@ -7,12 +7,10 @@ never part of a `repr`. Meaning of every field: https://www.wireguard.com/xplatf
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
 from typing import Final, Protocol
 
 from pywg.endpoint import Endpoint
-
-Prefix = IPv4Network | IPv6Network
+from pywg.protocol.allowed_ips import Prefix
 
 UNSET_KEY: Final = bytes(32)
 """A private or preshared key of zeros stands for "none"."""
@@ -100,7 +98,7 @@ class PeerStatus:
     drops: Mapping[str, int] = field(default_factory=dict)
     """Cause (`engine.contract.Drop` values) -> packets."""
     handshake_failures: Mapping[str, int] = field(default_factory=dict)
-    """Cause (`protocol.handshake.HandshakeFailure` values) -> messages."""
+    """Cause (`protocol.failures.HandshakeFailure` values) -> messages."""
     icmp_errors: Mapping[int, int] = field(default_factory=dict)
     """errno -> how often the network refused a datagram to the peer's endpoint; diagnosis only."""
 
@@ -118,9 +116,9 @@ class Status:
     """Why this engine and not the other."""
     version: str = ""
     sockets: Mapping[str, str] = field(default_factory=dict)
-    """For example ``v4`` -> ``open``, ``v6`` -> ``unavailable``."""
+    """For example ``link`` -> ``up``, ``v4`` -> ``open``, ``v6`` -> ``unavailable``."""
     offloads: Mapping[str, str] = field(default_factory=dict)
-    """For example ``tun_vnet_hdr`` -> ``on``, ``udp_segment`` -> ``refused by the kernel``."""
+    """Of each socket, for example ``v4_udp_segment`` -> ``on``, ``v6_receive_buffer`` -> ``14680064``."""
     details: Mapping[str, str] = field(default_factory=dict)
     """Anything else the engine or device tells: queue depths and the like."""
     drops: Mapping[str, int] = field(default_factory=dict)
@@ -142,9 +140,11 @@ class ApplyError(Exception):
 class UapiHandler(Protocol):
     """What the server needs of a device. Called on the loop; must not block."""
 
-    def get_state(self) -> DeviceState: ...
+    def get_state(self) -> DeviceState:
+        """What ``get=1`` tells."""
 
-    def get_status(self) -> Status: ...
+    def get_status(self) -> Status:
+        """What ``get_status=1`` tells."""
 
     def apply(self, change: DeviceChange) -> None:
-        """Raises ApplyError."""
+        """Do what a set asks, in its order. Raises ApplyError; what came before stays applied."""

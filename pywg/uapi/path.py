@@ -7,17 +7,16 @@ still the socket we made. Source: wireguard-go ipc/uapi_unix.go, `wg`'s ipc-uapi
 
 import errno
 import os
-import re
 import socket
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pywg.interface_name import LONGEST_NAME, is_interface_name
+
 DIRECTORY: Final = Path("/var/run/wireguard")
 
-_NAME: Final = re.compile(r"[a-zA-Z0-9_=+.-]{1,15}")
-"""An interface's name as wg-quick takes it; IFNAMSIZ leaves 15 characters."""
 _DIAL_TIMEOUT: Final = 1.0
 _BACKLOG: Final = 128
 
@@ -45,9 +44,9 @@ def file_identity(path: Path) -> FileIdentity | None:
 
 def socket_path(name: str, directory: Path = DIRECTORY) -> Path:
     """The path of an interface's socket. Raises UapiSocketError for what cannot be an interface's name."""
-    if not _NAME.fullmatch(name) or name in {".", ".."}:
+    if not is_interface_name(name):
         raise UapiSocketError(
-            f"{name[:40]!r} is not an interface name; expected 1 to 15 of a-z A-Z 0-9 _ = + . -"
+            f"{name[:40]!r} is not an interface name; expected 1 to {LONGEST_NAME} of a-z A-Z 0-9 _ = + . -"
         )
     return directory / f"{name}.sock"
 
@@ -104,14 +103,14 @@ def interface_names(directory: Path = DIRECTORY) -> list[str]:
     Raises UapiSocketError if the directory cannot be read.
     """
     try:
-        files = sorted(os.listdir(directory))  # noqa: PTH208 - Path.glob hides that it may not look
+        files = sorted(os.listdir(directory))  # noqa: PTH208 (Path.glob hides that it may not look)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except PermissionError:
         raise UapiSocketError(f"cannot read {directory}: permission denied; try again as root") from None
     names = []
     for path in (directory / file for file in files if file.endswith(".sock")):
-        if not _NAME.fullmatch(path.stem) or not _is_socket(path):
+        if not is_interface_name(path.stem) or not _is_socket(path):
             continue
         alive = _dial(path)
         if alive:

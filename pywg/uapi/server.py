@@ -94,7 +94,7 @@ class UapiServer:
         return len(self._connections)
 
     def _accept(self) -> None:
-        assert self._loop is not None  # noqa: S101 - set by start, which made us a reader
+        assert self._loop is not None  # noqa: S101 (set by start, which made us a reader)
         for _ in range(_ACCEPTS_PER_TURN):
             try:
                 accepted, _address = self._listener.accept()
@@ -192,7 +192,7 @@ class _Connection:
         except ApplyError as error:
             _report("set failed", str(error))
             return error.errno
-        except Exception as error:  # noqa: BLE001 - a fault of the device must not end its server
+        except Exception as error:  # noqa: BLE001 (a fault of the device must not end its server)
             _report("set failed", describe(error))
             return errno.EIO
         return 0
@@ -225,7 +225,7 @@ class _Connection:
                 await asyncio.sleep(0)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001 - a fault of the device must not end its server
+        except Exception as error:  # noqa: BLE001 (a fault of the device must not end its server)
             _report("get failed", describe(error))
             return errno.EIO
         return 0

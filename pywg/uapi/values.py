@@ -11,7 +11,8 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from pywg.endpoint import Endpoint
-from pywg.uapi.model import Prefix, PrefixChange
+from pywg.protocol.allowed_ips import Prefix
+from pywg.uapi.model import PrefixChange
 
 U16: Final = 0xFFFF
 U32: Final = 0xFFFF_FFFF
@@ -49,6 +50,7 @@ def true(text: str) -> bool:
 
 
 def protocol_version(text: str) -> int:
+    """``1`` is the only one there is."""
     if text != "1":
         raise ValueError("expected protocol version 1")
     return 1
@@ -56,13 +58,10 @@ def protocol_version(text: str) -> int:
 
 def endpoint(text: str) -> Endpoint:
     """A literal address and port; names are never resolved."""
-    # Endpoint's messages repeat the text.
+    # A scope goes to the C library, which is to see no endless text and no zero byte.
     if len(text) > 100 or not text.isprintable():
         raise ValueError("expected ADDRESS:PORT or [ADDRESS6]:PORT")
-    parsed = Endpoint.parse(text)
-    if not 0 <= parsed.scope_id <= U32:
-        raise ValueError(f"the scope of an endpoint is an interface's name or a number up to {U32}")
-    return parsed
+    return Endpoint.parse(text)
 
 
 def prefix(text: str) -> Prefix:

@@ -67,7 +67,7 @@ class DeletionWatch:
             self._inotify = None
 
     def _on_event(self) -> None:
-        assert self._inotify is not None  # noqa: S101 - the reader is removed with it
+        assert self._inotify is not None  # noqa: S101 (the reader is removed with it)
         os.read(self._inotify, 4096)
         self._look()
 
@@ -87,7 +87,7 @@ class DeletionWatch:
 
 def _watch_file(path: Path) -> int | None:
     """An inotify descriptor that watches `path`, or None where there is none to be had."""
-    import ctypes  # noqa: PLC0415 - other systems and the client do without it
+    import ctypes  # noqa: PLC0415 (other systems and the client do without it)
 
     libc = ctypes.CDLL(None, use_errno=True)
     try:

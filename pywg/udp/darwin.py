@@ -6,7 +6,6 @@ here; sources are not sticky, as in wireguard-go. Written from netinet/in.h and 
 with recorded system calls; not run on a Mac here.
 """
 
-import errno
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -15,7 +14,7 @@ from pywg.endpoint import Source
 from pywg.engine.contract import UdpSockets
 from pywg.udp.address import endpoint
 from pywg.udp.pair import open_pair
-from pywg.udp.port import Datagram, IcmpError, SendError
+from pywg.udp.port import DEAD, Datagram, IcmpError, SendError
 
 BUFFER_SIZES: Final = (7 << 20, 4 << 20, 1 << 20)
 """Tried in this order: kern.ipc.maxsockbuf bounds them, and more is refused instead of cut."""
@@ -31,8 +30,6 @@ IP_RECVTOS: Final = 27
 IPV6_V6ONLY: Final = 27
 IPV6_RECVTCLASS: Final = 35
 IPV6_TCLASS: Final = 36
-
-_DEAD: Final = frozenset({errno.EBADF, errno.ENOTSOCK})
 
 Data = bytes | bytearray | memoryview
 
@@ -57,7 +54,7 @@ class DarwinUdp:
             sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVTCLASS, 1)
         else:
             sock.setsockopt(socket.IPPROTO_IP, IP_RECVTOS, 1)
-        sock.bind(("::" if self.is_ipv6 else "0.0.0.0", port))  # noqa: S104  # WireGuard answers on every address
+        sock.bind(("::" if self.is_ipv6 else "0.0.0.0", port))  # noqa: S104 (WireGuard answers on every address)
         self.port: int = sock.getsockname()[1]
         self._tos = 0
         self._buffer = memoryview(bytearray(BATCH_BYTES))
@@ -84,7 +81,7 @@ class DarwinUdp:
         except BlockingIOError:
             pass
         except OSError as error:
-            if error.errno in _DEAD:
+            if error.errno in DEAD:
                 raise
         return datagrams
 
@@ -105,9 +102,7 @@ class DarwinUdp:
         except OSError as error:
             if not sent:
                 raise
-            partial = SendError(error.errno, error.strerror)
-            partial.sent = sent
-            raise partial from error
+            raise SendError.after(sent, error) from error
 
     def set_mark(self, mark: int) -> None:
         """There are no marks."""

@@ -17,7 +17,7 @@ from pywg.endpoint import Endpoint, Source
 from pywg.engine.contract import UdpSockets
 from pywg.udp import linux_control as control
 from pywg.udp.pair import open_pair
-from pywg.udp.port import Datagram, IcmpError, SendError
+from pywg.udp.port import DEAD, Datagram, IcmpError, SendError
 
 BUFFER_SIZE: Final = 7 << 20
 """Socket buffers each way, as wireguard-go has them."""
@@ -37,9 +37,8 @@ PENDING_ERRORS: Final = 256
 SEGMENTING_REFUSED_FOR: Final = 60.0
 """Seconds for which an endpoint gets no segmented batches after its route refused one."""
 
-_DEAD: Final = frozenset({errno.EBADF, errno.ENOTSOCK})
 _NOT_SEGMENTED: Final = frozenset({errno.EMSGSIZE, errno.EINVAL})
-_FINAL: Final = _DEAD | {errno.EINVAL, errno.EIO}
+_FINAL: Final = DEAD | {errno.EINVAL, errno.EIO}
 """Never the echo of an earlier datagram: trying again gives the same."""
 _SEND_ATTEMPTS: Final = 3
 
@@ -61,7 +60,7 @@ class LinuxUdp:
         _set_options(sock)
         if mark:
             self.set_mark(mark)
-        sock.bind(("::" if self.is_ipv6 else "0.0.0.0", port))  # noqa: S104  # WireGuard answers on every address
+        sock.bind(("::" if self.is_ipv6 else "0.0.0.0", port))  # noqa: S104 (WireGuard answers on every address)
         self.port: int = sock.getsockname()[1]
         self.receive_offload = _enable_receive_offload(sock)
         self.send_offload = _has_send_offload(sock)
@@ -115,7 +114,7 @@ class LinuxUdp:
             if not datagrams:
                 self._drain_errors()
         except OSError as error:
-            if error.errno in _DEAD:
+            if error.errno in DEAD:
                 raise
             # An ICMP error is reported once in place of a datagram; the datagrams are still there.
             self._drain_errors()
@@ -160,9 +159,7 @@ class LinuxUdp:
         except OSError as error:
             if not sent:
                 raise
-            partial = SendError(error.errno, error.strerror)
-            partial.sent = sent
-            raise partial from error
+            raise SendError.after(sent, error) from error
 
     def set_mark(self, mark: int) -> None:
         """SO_MARK; 0 is none. Raises OSError (EPERM without CAP_NET_ADMIN)."""

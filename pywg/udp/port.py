@@ -1,9 +1,13 @@
 """What an engine needs of a UDP socket."""
 
+import errno
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, Self
 
 from pywg.endpoint import Endpoint, Source
+
+DEAD: Final = frozenset({errno.EBADF, errno.ENOTSOCK})
+"""Errors by which the socket itself is gone."""
 
 
 class Datagram(NamedTuple):
@@ -29,11 +33,19 @@ class SendError(OSError):
 
     sent: int = 0
 
+    @classmethod
+    def after(cls, sent: int, error: OSError) -> Self:
+        """`error`, met when `sent` datagrams had gone out."""
+        partial = cls(error.errno, error.strerror)
+        partial.sent = sent
+        return partial
+
 
 class UdpPort(Protocol):
     """A bound socket of one family. Sending and receiving never block."""
 
-    def fileno(self) -> int: ...
+    def fileno(self) -> int:
+        """The descriptor; -1 after `close` and where there is none."""
 
     def receive(self, most: int) -> Sequence[Datagram]:
         """Up to about `most` datagrams, none if nothing waits. Raises OSError if it died."""
@@ -58,4 +70,5 @@ class UdpPort(Protocol):
     def status(self) -> Mapping[str, str]:
         """Offloads and buffers in use, for ``get_status``."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """May be called twice."""

@@ -206,7 +206,6 @@ class Machine:
         self._poll = select.poll()
         self._poll.register(self.engine.fileno(), select.POLLIN)
         self.device = Device(
-            name="wg0",
             engine=self.engine,
             why="simulated",
             clock=self.clock,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from pywg.protocol.allowed_ips import Prefix
 from pywg.uapi.model import (
     UNSET_KEY,
     ApplyError,
@@ -17,7 +18,6 @@ from pywg.uapi.model import (
     PeerChange,
     PeerState,
     PeerStatus,
-    Prefix,
     Status,
 )
 from pywg.uapi.path import bind_uapi_socket

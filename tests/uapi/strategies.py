@@ -5,13 +5,13 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from hypothesis import strategies as st
 
 from pywg.endpoint import Endpoint
+from pywg.protocol.allowed_ips import Prefix
 from pywg.uapi.model import (
     DeviceChange,
     DeviceState,
     PeerChange,
     PeerState,
     PeerStatus,
-    Prefix,
     PrefixChange,
     Status,
 )
