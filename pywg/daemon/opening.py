@@ -8,14 +8,21 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from pywg.daemon.errors import StartError
 from pywg.daemon.handover import Inherited
 from pywg.protocol.constants import DEFAULT_MTU
 from pywg.tun.port import TunError, TunPort
-from pywg.uapi.path import UapiSocketError, bind_uapi_socket, inherit_uapi_socket, socket_path
+from pywg.uapi.path import (
+    FileIdentity,
+    UapiSocketError,
+    bind_uapi_socket,
+    file_identity,
+    inherit_uapi_socket,
+    unlink_if_ours,
+)
 
 # Not through pywg.platform, which brings sockets and netlink too: the process that starts does without.
 if sys.platform == "darwin":
@@ -39,6 +46,10 @@ class Opened(NamedTuple):
 
     tun: NamedTun
     uapi: socket.socket
+    path: Path
+    """Of the UAPI socket."""
+    file: FileIdentity | None
+    """Which file the socket is: by its name another daemon's may be there later."""
 
     @property
     def name(self) -> str:
@@ -49,8 +60,7 @@ class Opened(NamedTuple):
         """Start-up failed: leave nothing behind. The device goes with its last descriptor."""
         self.uapi.close()
         self.tun.close()
-        with suppress(OSError):
-            socket_path(self.name).unlink()
+        unlink_if_ours(self.path, self.file)
 
 
 def open_descriptors(name: str, given: Inherited) -> Opened:
@@ -64,7 +74,8 @@ def open_descriptors(name: str, given: Inherited) -> Opened:
     except UapiSocketError as error:
         tun.close()
         raise StartError(str(error)) from None
-    opened = Opened(tun, uapi)
+    socket_file = Path(uapi.getsockname())
+    opened = Opened(tun, uapi, socket_file, file_identity(socket_file))
     path = name_file(name, os.environ) if given.tun is None else None
     if path is not None:
         try:

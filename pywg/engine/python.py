@@ -247,15 +247,12 @@ class PythonEngine:
 
     def status(self) -> Mapping[str, str]:
         ports = self._ports()
-        lines = {
+        return {
             "sockets": " ".join(ports) if self._plane.sockets is not None else "down",
             "tun_vnet_hdr": "yes" if self._plane.tun.vnet_hdr else "no",
             "handshakes_queued": str(self._plane.mailbox.handshakes_waiting),
             "keypairs": str(len(self._plane.keypairs)),
         }
-        for part, port in ports.items():
-            lines |= {f"{part}_{name}": value for name, value in port.status().items()}
-        return lines
 
     # Readiness.
 

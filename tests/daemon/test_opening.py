@@ -30,10 +30,9 @@ class FakeTun:
 
 
 @pytest.fixture
-def tun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTun:
+def tun(monkeypatch: pytest.MonkeyPatch) -> FakeTun:
     made = FakeTun()
     monkeypatch.setattr(opening, "open_tun", lambda _name, _mtu: made)
-    monkeypatch.setattr(opening, "socket_path", lambda name: tmp_path / f"{name}.sock")
     return made
 
 
@@ -68,12 +67,14 @@ def test_name_file_follows_no_link(tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_real_name_names_the_socket(tun: FakeTun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_name_names_the_socket(tun: FakeTun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bound: list[str] = []
 
     def bind(name: str) -> socket.socket:
         bound.append(name)
-        return socket.socket(socket.AF_UNIX)
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(tmp_path / f"{name}.sock"))
+        return listening
 
     monkeypatch.setattr(opening, "bind_uapi_socket", bind)
     opened = open_descriptors("utun", NOTHING)
@@ -100,6 +101,26 @@ def test_no_socket_takes_the_tun_along(tun: FakeTun, monkeypatch: pytest.MonkeyP
     with pytest.raises(StartError, match="unix socket in use"):
         open_descriptors("wg0", NOTHING)
     assert tun.closed
+
+
+def test_giving_up_leaves_another_daemons_socket_alone(
+    tun: FakeTun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "utun7.sock"
+
+    def bind(_name: str) -> socket.socket:
+        bound = socket.socket(socket.AF_UNIX)
+        bound.bind(str(path))
+        return bound
+
+    monkeypatch.setattr(opening, "bind_uapi_socket", bind)
+    opened = open_descriptors("utun", NOTHING)
+    path.rename(tmp_path / "moved away")
+    successor = bind("utun7")
+    opened.abandon()
+    assert tun.closed
+    assert path.exists()
+    successor.close()
 
 
 def test_no_name_file_takes_all_along(tun: FakeTun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
