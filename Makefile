@@ -45,7 +45,7 @@ bench-packages:
 # The stamps lie in the environment they speak of, so that removing it removes them.
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "pywg needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.12" >&2; exit 1; }
+		{ echo "pywg needs Python 3.11 or newer; $(PYTHON) is not (or is not there). Try: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || tools/debian-packages python3-venv
 	$(PYTHON) -m venv $(VENV)
 	@touch $@

@@ -75,6 +75,8 @@ class Device:
         self._by_id: dict[int, Peer] = {}
         self._next_id = count(1)
         self._listen_port = 0
+        self._socket_error = ""
+        """Why there are no sockets though the link is up."""
         self._fwmark = 0
         self._sockets: UdpSockets | None = None
         self._link_is_up = False
@@ -101,6 +103,7 @@ class Device:
     def link_down(self) -> None:
         """Close the sockets, stop all timers, forget all sessions and staged packets."""
         self._link_is_up = False
+        self._socket_error = ""
         self._stop()
 
     def set_mtu(self, mtu: int) -> None:
@@ -130,7 +133,8 @@ class Device:
         try:
             self._use(self._open_sockets(self._listen_port, self._fwmark))
         except OSError as error:
-            self._log.error(_port_message(self._listen_port, error) + "; will try again when it changes")
+            self._socket_error = _port_message(self._listen_port, error)
+            self._log.error(f"{self._socket_error}; will try again when port or link change")
             return
         self._log.verbose(f"listening on UDP port {self._listen_port}")
         now = self._clock.boottime()
@@ -140,6 +144,7 @@ class Device:
 
     def _use(self, sockets: UdpSockets) -> None:
         self._sockets = sockets
+        self._socket_error = ""
         self._listen_port = sockets.port
         self._engine.swap_sockets(sockets)
 
@@ -276,10 +281,11 @@ class Device:
         if not self._link_is_up:
             self._listen_port = port
         elif self._sockets is None:
-            self._listen_port = port
+            before, self._listen_port = self._listen_port, port
             self._start()
             if self._sockets is None:
-                raise ApplyError(EADDRINUSE, f"UDP port {port} cannot be had; the interface has no sockets")
+                self._listen_port = before
+                raise ApplyError(EADDRINUSE, f"{self._socket_error}; the interface has no sockets")
         elif port != self._listen_port:
             try:
                 sockets = self._open_sockets(port, self._fwmark)
@@ -373,13 +379,17 @@ class Device:
             engine=self._engine.name,
             engine_reason=self._why,
             version=__version__,
-            sockets={"link": "up" if self._link_is_up else "down", **report.sockets(self._sockets)},
+            sockets=self._socket_state(),
             offloads=report.offloads(self._sockets),
             details=self._engine.status(),
             drops=report.by_name(self._engine.drops(None)),
             handshake_failures=report.handshake_failures(self._engine, self._handshakes.failures),
             peers=tuple(report.peer_status(self._engine, peer) for peer in self._peers.values()),
         )
+
+    def _socket_state(self) -> dict[str, str]:
+        state = {"link": "up" if self._link_is_up else "down", **report.sockets(self._sockets)}
+        return state | ({"error": self._socket_error} if self._socket_error else {})
 
 
 def _public(identity: Identity | None) -> bytes | None:

@@ -310,4 +310,4 @@ class Handshakes:
 
     def _fail(self, peer: Peer, cause: HandshakeFailure) -> None:
         peer.failures[cause] += 1
-        self._log.verbose(f"{peer.name} - handshake refused: {cause.value}")
+        self._log.verbose(f"{peer.name} - handshake refused: {HandshakeError(cause)}")

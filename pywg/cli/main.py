@@ -16,7 +16,8 @@ usage: pywg [-f|--foreground] INTERFACE   run a WireGuard interface (on macOS: u
        pywg demo [...]                    two peers in namespaces of their own talk to each other
        pywg --version | --help
 
-environment: LOG_LEVEL=verbose|error|silent, PYWG_ENGINE=auto|python|native
+environment: LOG_LEVEL=verbose|debug|error|silent, PYWG_ENGINE=auto|python|native,
+             WG_TUN_FD, WG_UAPI_FD, WG_PROCESS_FOREGROUND, WG_TUN_NAME_FILE as for wireguard-go
 """
 
 COMMANDS: Final = {

@@ -156,9 +156,22 @@ def test_a_port_in_use_at_link_up_is_told_and_tried_again() -> None:
     (line,) = machine.log.error_lines
     assert "51820" in line
     assert "in use" in line
-    assert machine.device.get_status().sockets == {"link": "up", "v4": "closed", "v6": "closed"}
+    told = machine.device.get_status().sockets
+    assert "51820" in told.pop("error")
+    assert told == {"link": "up", "v4": "closed", "v6": "closed"}
     machine.device.apply(DeviceChange(listen_port=51821))
-    assert machine.device.get_status().sockets["v4"] == "open"
+    assert machine.device.get_status().sockets == {"link": "up", "v4": "open", "v6": "unavailable"}
+
+
+def test_a_refused_port_is_not_shown_as_ours() -> None:
+    world = World()
+    machine = Machine(world, "192.0.2.1", "10.0.0.1")
+    machine.device._open_sockets = refuse(machine, 51820)
+    machine.up()
+    machine.device._open_sockets = refuse(machine, 7777)
+    with pytest.raises(ApplyError, match="7777"):
+        machine.device.apply(DeviceChange(listen_port=7777))
+    assert machine.device.get_state().listen_port == 51820
 
 
 def test_a_new_port_keeps_peers_and_sessions() -> None:
