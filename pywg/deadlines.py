@@ -32,10 +32,10 @@ class Deadlines:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
-    def take_due(self, now: int) -> list[int]:
-        """The peers whose deadline has come, earliest first; they have none afterwards."""
-        due = []
-        while (at := self.earliest()) is not None and at <= now:
+    def take_due(self, now: int, most: int) -> list[int]:
+        """At most `most` peers whose deadline has come, earliest first; they have none afterwards."""
+        due: list[int] = []
+        while len(due) < most and (at := self.earliest()) is not None and at <= now:
             peer = heapq.heappop(self._heap)[1]
             del self._at[peer]
             due.append(peer)

@@ -39,7 +39,7 @@ from pywg.uapi.model import (
     Status,
 )
 
-NOTICES_PER_TURN: Final = 256
+NOTICES_PER_TURN: Final = 128
 """Most peers served in one turn of the loop; the engine's descriptor stays readable for the others."""
 
 
@@ -163,13 +163,10 @@ class Device:
     def _start_peer(self, peer: Peer, now: int) -> None:
         peer.timers = TimerState(
             persistent_interval=peer.timers.persistent_interval,
-            persistent_base=now,
             new_handshake_jitter=self._handshakes.jitter(),
         )
         self._engine.arm_keys_needed(peer.id)
-        if peer.persistent_keepalive:
-            self._engine.send_keepalive(peer.id)
-        self._settle(peer, now)
+        self._timers.look_at(peer, now)
 
     # What the engine and the timer tell.
 
@@ -206,8 +203,9 @@ class Device:
         slept = self._clock.boottime() - self._clock.monotonic()
         if slept - self._slept >= SECOND:
             self._log.verbose(f"the machine slept for {(slept - self._slept) // SECOND} s")
-            for peer in self._peers.values():
-                self._settle(peer, now)
+            if self._sockets is not None:
+                for peer in self._peers.values():
+                    self._timers.look_at(peer, now)
         self._slept = slept
 
     def _receive_notice(self, peer: Peer, told: PeerNotice, now: int) -> None:
@@ -325,18 +323,15 @@ class Device:
     def _set_keepalive(self, peer: Peer, seconds: int) -> None:
         was_off = peer.persistent_keepalive == 0
         peer.persistent_keepalive = seconds
-        # Switched on it is due at once, which `_serve_configured` sees to.
-        base = 0 if was_off else peer.timers.persistent_base
+        # Switched on, the first one is due at once.
+        base = None if was_off else peer.timers.persistent_base
         peer.timers = replace(peer.timers, persistent_interval=seconds * SECOND, persistent_base=base)
 
     def _serve_configured(self, peer: Peer, now: int) -> None:
-        """A peer's settings changed while the link is up."""
-        if peer.persistent_keepalive and peer.timers.persistent_base == 0:
-            peer.timers = replace(peer.timers, persistent_base=now)
-            self._engine.send_keepalive(peer.id)
+        """A peer's settings changed while the link is up: what waited for them may go now."""
         if self._engine.traffic(peer.id).staged and peer.timers.retransmit_at is None:
-            self._handshakes.request(peer, Wanted.KEYS, now)
-        self._settle(peer, now)
+            peer.timers = replace(peer.timers, wanted=peer.timers.wanted or Wanted.KEYS)
+        self._timers.look_at(peer, now)
 
     def _add(self, public_key: bytes) -> Peer:
         if len(self._peers) >= self._limits.max_peers:

@@ -27,6 +27,9 @@ _OURS: Final = ("bench", "daemon", "demo", "doctor", "help", "monitor", "status"
 RESERVED: Final = frozenset((*_WG, *_WG_QUICK, *_OURS))
 """Words that are or will be commands."""
 
+_KERNELS: Final = frozenset({"all", "default"})
+"""Under /proc/sys/net/ipv4/conf."""
+
 _CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+.-")
 
 
@@ -48,6 +51,10 @@ def check_interface_name(name: str, system: str = sys.platform) -> None:
     if len(name) > LONGEST_NAME:
         raise InterfaceNameError(
             f"interface name '{name}' is {len(name)} characters long; at most {LONGEST_NAME} are possible"
+        )
+    if name in _KERNELS:
+        raise InterfaceNameError(
+            f"'{name}' means every interface in the kernel's settings; choose another name"
         )
     if name in RESERVED:
         raise InterfaceNameError(f"'{name}' is the name of a command; choose another name for the interface")

@@ -5,6 +5,7 @@ and the time and facts to wait for next. A peer without anything to wait for cos
 """
 
 from dataclasses import replace
+from typing import Final
 
 from pywg.deadlines import Deadlines
 from pywg.engine.contract import Engine
@@ -13,6 +14,9 @@ from pywg.log import Log
 from pywg.protocol.constants import Limits
 from pywg.protocol.peer import Peer
 from pywg.protocol.timers import Action, AnotherKeepalive, TimerState, Traffic, decide
+
+PEERS_PER_TURN: Final = 128
+"""A handshake takes about 0.2 ms: so many hold the packets up for 25 ms at most."""
 
 
 class Timers:
@@ -29,9 +33,13 @@ class Timers:
         """When `take_due` will have something."""
         return self._deadlines.earliest()
 
+    def look_at(self, peer: Peer, when: int) -> None:
+        """Settle the peer then, or in its turn after then."""
+        self._deadlines.set(peer.id, when)
+
     def take_due(self, now: int) -> list[int]:
-        """Ids of the peers to settle now."""
-        return self._deadlines.take_due(now)
+        """Ids of the peers to settle now: not all at once, for packets wait meanwhile."""
+        return self._deadlines.take_due(now, PEERS_PER_TURN)
 
     def stop(self, peer: Peer) -> None:
         """Link down, or the peer is removed: only the configured interval stays."""

@@ -21,6 +21,12 @@ def test_too_long() -> None:
         check_interface_name("x" * 16, "linux")
 
 
+@pytest.mark.parametrize("name", ["all", "default"])
+def test_words_of_the_kernel(name: str) -> None:
+    with pytest.raises(InterfaceNameError, match="every interface"):
+        check_interface_name(name)
+
+
 @pytest.mark.parametrize("name", sorted(RESERVED))
 def test_a_command_is_no_interface(name: str) -> None:
     with pytest.raises(InterfaceNameError, match="is the name of a command"):

@@ -49,11 +49,10 @@ class Identity:
 class RemoteStatic:
     """A peer's static public key and what follows from it; made anew when our identity changes.
 
-    `static_static` is the shared secret of both static keys. It is None without an identity and for a public
-    key of low order: then no handshake is made or accepted. Raises ValueError for a key that is not 32 bytes.
+    Raises ValueError for a key that is not 32 bytes.
     """
 
-    __slots__ = ("cookie_key", "has_identity", "mac1_key", "public_key", "static_static")
+    __slots__ = ("_identity", "_is_known", "_static_static", "cookie_key", "mac1_key", "public_key")
 
     def __init__(self, identity: Identity | None, public_key: bytes) -> None:
         if len(public_key) != KEY_SIZE:
@@ -61,17 +60,30 @@ class RemoteStatic:
         self.public_key: Final = public_key
         self.mac1_key: Final = mac1_key(public_key)
         self.cookie_key: Final = cookie_key(public_key)
-        self.has_identity: Final = identity is not None
-        self.static_static: Final = _static_static(identity, public_key)
+        self._identity: Final = identity
+        self._is_known = False
+        self._static_static: bytes | None = None
 
     def __repr__(self) -> str:
         return f"RemoteStatic(public_key={self.public_key.hex()})"
+
+    @property
+    def static_static(self) -> bytes | None:
+        """The shared secret of both static keys, made at the first handshake and kept.
+
+        None without an identity and for a public key of low order: then no handshake is made or accepted.
+        Not made when the peer is configured: 10,000 peers would hold the packets up for half a second.
+        """
+        if not self._is_known:
+            self._static_static = _static_static(self._identity, self.public_key)
+            self._is_known = True
+        return self._static_static
 
     def require_static_static(self) -> bytes:
         """`static_static`. Raises ZeroSharedSecret, or HandshakeError (NO_PRIVATE_KEY)."""
         if self.static_static is not None:
             return self.static_static
-        if self.has_identity:
+        if self._identity is not None:
             raise ZeroSharedSecret
         raise HandshakeError(HandshakeFailure.NO_PRIVATE_KEY)
 

@@ -79,8 +79,8 @@ class TimerState:
     another_keepalive: AnotherKeepalive | None = None
     persistent_interval: int = 0
     """Persistent keepalive in nanoseconds; 0 is off."""
-    persistent_base: int = 0
-    """When the persistent keepalive last fired, or was switched on."""
+    persistent_base: int | None = None
+    """When the persistent keepalive last fired. None: switched on, or the link came up; due at once."""
 
 
 class Action(Enum):
@@ -135,8 +135,7 @@ def _deadlines(limits: Limits, traffic: Traffic, state: TimerState) -> dict[Acti
     if keepalive is not None:
         at[Action.KEEPALIVE] = keepalive
     if state.persistent_interval:
-        last = max(traffic.last_sent or 0, traffic.last_received or 0, state.persistent_base)
-        at[Action.PERSISTENT_KEEPALIVE] = last + state.persistent_interval
+        at[Action.PERSISTENT_KEEPALIVE] = persistent_due(traffic, state)
     return at
 
 
@@ -149,6 +148,14 @@ def keepalive_due(limits: Limits, traffic: Traffic, state: TimerState) -> int | 
     if another is not None and another.last_sent == traffic.last_sent:
         return another.due
     return None
+
+
+def persistent_due(traffic: Traffic, state: TimerState) -> int:
+    """One interval after the last packet in either direction."""
+    if state.persistent_base is None:
+        return 0
+    last = max(traffic.last_sent or 0, traffic.last_received or 0, state.persistent_base)
+    return last + state.persistent_interval
 
 
 def _watch(limits: Limits, traffic: Traffic, deadline: int | None, now: int) -> Fact:

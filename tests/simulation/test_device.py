@@ -156,7 +156,7 @@ def test_a_port_in_use_at_link_up_is_told_and_tried_again() -> None:
     (line,) = machine.log.error_lines
     assert "51820" in line
     assert "in use" in line
-    told = machine.device.get_status().sockets
+    told = dict(machine.device.get_status().sockets)
     assert "51820" in told.pop("error")
     assert told == {"link": "up", "v4": "closed", "v6": "closed"}
     machine.device.apply(DeviceChange(listen_port=51821))
