@@ -42,6 +42,10 @@ test-packages:
 bench-packages:
 	@tools/debian-packages $(BENCH_PACKAGES)
 
+# A plain path in site-packages, not setuptools' import hook: the hook costs each start of Python 20 ms, and the
+# daemon starts twice (measured: 0.295 s with it, 0.258 s without).
+EDITABLE := --config-settings editable_mode=compat --editable
+
 # The stamps lie in the environment they speak of, so that removing it removes them.
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -51,9 +55,9 @@ $(VENV)/.python:
 	@touch $@
 
 $(VENV)/.ready: pyproject.toml | $(VENV)/.python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check $(EDITABLE) .
 	@touch $@
 
 $(VENV)/.ready-dev: pyproject.toml | $(VENV)/.ready
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check $(EDITABLE) '.[dev]'
 	@touch $@
