@@ -239,7 +239,7 @@ class Device:
             for block in change.peers:
                 self._apply_peer(block, routes, touched)
         finally:
-            # One swap for the whole set, at its end or at its first error.
+            # One swap for the whole set, at its end or at its first error (and where it removes a peer).
             self._engine.change_allowed_ips(routes)
             now = self._clock.boottime()
             for peer in touched.values():

@@ -8,7 +8,6 @@ from pywg.engine.contract import Drop, Engine, UdpSockets
 from pywg.protocol.failures import HandshakeFailure
 from pywg.protocol.peer import Peer
 from pywg.uapi.model import PeerState, PeerStatus
-from pywg.udp.port import UdpPort
 
 Cause = TypeVar("Cause", bound=Enum)
 
@@ -49,24 +48,18 @@ def sockets(pair: UdpSockets | None) -> dict[str, str]:
     """``open``, ``unavailable`` (the machine lacks the family) or ``closed``, by family."""
     if pair is None:
         return dict.fromkeys(("v4", "v6"), "closed")
-    return {family: "open" if family in ports(pair) else "unavailable" for family in ("v4", "v6")}
+    return {family: "open" if family in pair.by_family else "unavailable" for family in ("v4", "v6")}
 
 
 def offloads(pair: UdpSockets | None) -> dict[str, str]:
     """Offloads and buffers of each socket."""
-    return {
-        f"{family}_{name}": value
-        for family, port in ports(pair).items()
-        for name, value in port.status().items()
-    }
-
-
-def ports(pair: UdpSockets | None) -> dict[str, UdpPort]:
-    """The open sockets by family."""
     if pair is None:
         return {}
-    both = {"v4": pair.v4, "v6": pair.v6}
-    return {family: port for family, port in both.items() if port is not None}
+    return {
+        f"{family}_{name}": value
+        for family, port in pair.by_family.items()
+        for name, value in port.status().items()
+    }
 
 
 def by_name(counts: Mapping[Cause, int]) -> dict[str, int]:

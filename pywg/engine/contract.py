@@ -156,11 +156,16 @@ class UdpSockets:
     v6: UdpPort | None
     port: int
 
+    @property
+    def by_family(self) -> dict[str, UdpPort]:
+        """The sockets there are, as ``v4`` and ``v6``."""
+        both = {"v4": self.v4, "v6": self.v6}
+        return {family: port for family, port in both.items() if port is not None}
+
     def close(self) -> None:
         """Close both. May be called twice."""
-        for port in (self.v4, self.v6):
-            if port is not None:
-                port.close()
+        for port in self.by_family.values():
+            port.close()
 
 
 class Reactor(Protocol):

@@ -274,5 +274,4 @@ class PythonEngine:
         sockets = self._plane.sockets
         if sockets is None:
             return {}
-        named = {"udp4": sockets.v4, "udp6": sockets.v6}
-        return {part: port for part, port in named.items() if port is not None}
+        return {f"udp{family.removeprefix('v')}": port for family, port in sockets.by_family.items()}
