@@ -122,11 +122,13 @@ class HandshakeDatagram:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The TUN device or a socket died; the device cannot go on with it."""
+    """The TUN device or a socket died, and the device cannot go on with it; or a fault of the engine's own."""
 
     part: str
-    """``tun``, ``udp4`` or ``udp6``."""
+    """``tun``, ``udp4`` or ``udp6``; ``engine`` where a batch of packets was lost to a fault in its code, after
+    which it goes on."""
     errno: int
+    """What the system said; 0 if nothing."""
 
 
 @dataclass(frozen=True, slots=True)
