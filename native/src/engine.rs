@@ -289,9 +289,8 @@ impl Engine {
     pub fn send_handshake(&self, id: u64, datagram: &[u8]) -> Result<()> {
         let peer = self.peer(id)?;
         let source = peer.state.lock().source;
-        let nowhere = Sent { bytes: 0, refused: 1, source_is_gone: false };
-        let sent =
-            source.map_or(nowhere, |source| transmit::one(&self.plane, &source, HANDSHAKE_TOS, datagram));
+        let sent = source
+            .map_or(Sent::nothing(1), |source| transmit::one(&self.plane, &source, HANDSHAKE_TOS, datagram));
         let mut state = peer.state.lock();
         state.tx_bytes += sent.bytes as u64;
         if sent.refused > 0 {

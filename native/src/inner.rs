@@ -123,3 +123,155 @@ fn set_ecn(packet: &mut [u8], bits: u8) {
     let [.., high, low] = (!total).to_be_bytes();
     (header[10], header[11]) = (high, low);
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::offload::checksum::naive;
+    use crate::offload::testing::{Packet, TCP4, UDP4, UDP6};
+
+    fn packet(kind: crate::offload::testing::Kind, payload: usize) -> Vec<u8> {
+        Packet { kind, payload: vec![7; payload], ..Packet::default() }.bytes()
+    }
+
+    #[test]
+    fn whom_it_is_for_and_from() {
+        let v4 = packet(UDP4, 0);
+        assert_eq!(destination(&v4), Some("10.9.0.1".parse().unwrap()));
+        assert_eq!(source(&v4), Some("10.9.0.2".parse().unwrap()));
+        let v6 = packet(UDP6, 0);
+        assert_eq!(destination(&v6), Some("fd00:9::1".parse().unwrap()));
+        assert_eq!(source(&v6), Some("fd00:9::2".parse().unwrap()));
+        assert!(destination(&v4[..20]).is_some());
+        assert!(destination(&v6[..40]).is_some());
+        for cut in [&v4[..19], &v4[..1], &v6[..39], &v6[..20], &[]] {
+            assert_eq!((destination(cut), source(cut), length_without_padding(cut)), (None, None, None));
+        }
+        for version in (0..16).filter(|version| ![4, 6].contains(version)) {
+            let mut other = v6.clone();
+            other[0] = version << 4 | 5;
+            assert_eq!(
+                (destination(&other), source(&other), length_without_padding(&other)),
+                (None, None, None)
+            );
+        }
+    }
+
+    #[test]
+    fn length_of_ipv4() {
+        // What is claimed of 64 bytes, and what is delivered (tests/engine/test_inbound.py).
+        for (claimed, delivered) in [
+            (0, None),
+            (19, None),
+            (20, Some(20)),
+            (63, Some(63)),
+            (64, Some(64)),
+            (65, None),
+            (65_535, None),
+        ] {
+            let mut payload = packet(UDP4, 36);
+            payload[2..4].copy_from_slice(&u16::to_be_bytes(claimed));
+            assert_eq!((payload.len(), length_without_padding(&payload)), (64, delivered));
+        }
+    }
+
+    #[test]
+    fn length_of_ipv6() {
+        for (claimed, delivered) in [
+            (0, Some(40)),
+            (23, Some(63)),
+            (24, Some(64)),
+            (25, None),
+            (65_495, None),
+            (65_496, None),
+            (65_535, None),
+        ] {
+            let mut payload = packet(UDP6, 16);
+            payload[4..6].copy_from_slice(&u16::to_be_bytes(claimed));
+            assert_eq!((payload.len(), length_without_padding(&payload)), (64, delivered));
+        }
+    }
+
+    #[test]
+    fn ports() {
+        for kind in [UDP4, UDP6] {
+            let udp = packet(kind, 0);
+            assert_eq!(udp_ports(&udp), Some((40_000, 5201)));
+            assert_eq!(udp_ports(&udp[..kind.ip() + 4]), Some((40_000, 5201)));
+            assert_eq!(udp_ports(&udp[..kind.ip() + 3]), None);
+        }
+        assert_eq!(udp_ports(&packet(TCP4, 0)), None);
+        assert_eq!(udp_ports(&[]), None);
+        let mut udp = packet(UDP4, 20);
+        for (flags, is_first) in [(0x20, true), (0x40, true), (0x01, false), (0x1F, false)] {
+            udp[6] = flags;
+            assert_eq!(udp_ports(&udp).is_some(), is_first, "{flags}");
+        }
+        (udp[6], udp[7]) = (0, 1);
+        assert_eq!(udp_ports(&udp), None);
+        udp[7] = 0;
+        udp[0] = 0x47;
+        assert_eq!(udp_ports(&udp), Some((0x0707, 0x0707)), "behind the options");
+        udp[0] = 0x4F;
+        assert_eq!(udp_ports(&udp), None);
+    }
+
+    #[test]
+    fn ecn_goes_out_without_marks() {
+        for (inside, outside) in [(0, 0), (1, 1), (2, 2), (3, 2)] {
+            for kind in [UDP4, UDP6] {
+                let packet = Packet { kind, tos: 0xB8 | inside, ..Packet::default() }.bytes();
+                assert_eq!(outer_ecn(&packet), outside);
+            }
+        }
+        assert_eq!((outer_ecn(&[]), outer_ecn(&[0x45])), (0, 0));
+    }
+
+    #[test]
+    fn marks_of_the_way_come_in() {
+        // RFC 6040 as the kernel does it: a row for each mark inside, a column for each outside.
+        let table = [[0, 0, 0, 0], [1, 1, 1, 3], [2, 1, 2, 3], [3, 3, 3, 3]];
+        for (inside, row) in (0..).zip(table) {
+            for (outside, delivered) in (0..).zip(row) {
+                for (kind, dscp) in [(UDP4, 0xB8), (UDP6, 0xB8), (UDP4, 0), (UDP6, 0xFC)] {
+                    let with = |ecn: u8| Packet { kind, tos: dscp | ecn, ..Packet::default() }.bytes();
+                    let mut packet = with(inside);
+                    apply_outer_ecn(&mut packet, outside);
+                    assert_eq!(packet, with(delivered), "{kind:?} {inside} {outside}");
+                }
+            }
+        }
+        apply_outer_ecn(&mut [], 3);
+        apply_outer_ecn(&mut [0x45, 2], 3);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Also where the sum is next to a carry.
+        #[test]
+        fn the_header_checksum_stays_right(
+            ident: u16, flow_label: u16, tos: u8, ttl: u8, outside in 0..4_u8,
+        ) {
+            let mut packet = Packet { kind: UDP4, ident, flow_label, tos, ttl, ..Packet::default() }.bytes();
+            apply_outer_ecn(&mut packet, outside);
+            prop_assert_eq!(naive::words(&packet[..20]), 0xFFFF);
+        }
+
+        #[test]
+        fn any_bytes(start in 0..3_usize, outside: u8, mut packet in prop::collection::vec(any::<u8>(), 0..60)) {
+            if let Some(first) = packet.first_mut() {
+                *first = [0x45, 0x60, *first][start];
+            }
+            prop_assert_eq!(destination(&packet).is_some(), source(&packet).is_some());
+            prop_assert!(length_without_padding(&packet).is_none_or(|length| length <= packet.len()));
+            prop_assert!(outer_ecn(&packet) < 3);
+            udp_ports(&packet);
+            let size = packet.len();
+            apply_outer_ecn(&mut packet, outside);
+            prop_assert_eq!(packet.len(), size);
+        }
+    }
+}

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::io;
 
-use crate::plane::{Plane, Sockets};
+use crate::plane::Plane;
 use crate::sys::udp::{self, Endpoint, Source, Udp};
 
 /// How often a send is repeated that failed for what ICMP said of an earlier datagram.
@@ -37,6 +37,9 @@ const REPORTED_BY_ICMP: [i32; 10] = [
     libc::EOPNOTSUPP,
     libc::ENONET,
 ];
+/// Of a segmented batch: this route, or (EIO) this machine, cannot do it. EINVAL is also what more than the kernel's
+/// most segments gives.
+const SEGMENTS_REFUSED: [i32; 3] = [libc::EIO, libc::EMSGSIZE, libc::EINVAL];
 /// Refused for what it is (too long, or by a filter): the others of its batch may pass.
 const ABOUT_ONE: [i32; 2] = [libc::EMSGSIZE, libc::EPERM];
 
@@ -49,6 +52,44 @@ pub struct Sent {
     pub refused: usize,
     /// Whether the source given was refused and the packets went, or go from now on, without it.
     pub source_is_gone: bool,
+    /// The socket itself is gone, and why.
+    died: Option<i32>,
+}
+
+impl Sent {
+    /// That many datagrams did not go.
+    pub fn nothing(refused: usize) -> Self {
+        Self { bytes: 0, refused, source_is_gone: false, died: None }
+    }
+}
+
+/// What a batch needs of a socket.
+trait Port {
+    /// As `Udp::send`.
+    fn send(&self, source: &Source, tos: u8, data: &[u8], segment: usize) -> io::Result<()>;
+    /// Wait for room in the socket's buffer, a little while.
+    fn wait_writable(&self);
+    /// Count the errors that wait on the socket.
+    fn drain_errors(&self);
+}
+
+struct Socket<'a> {
+    plane: &'a Plane,
+    udp: &'a Udp,
+}
+
+impl Port for Socket<'_> {
+    fn send(&self, source: &Source, tos: u8, data: &[u8], segment: usize) -> io::Result<()> {
+        self.udp.send(source, tos, data, segment)
+    }
+
+    fn wait_writable(&self) {
+        self.udp.wait_writable(PATIENCE_MS);
+    }
+
+    fn drain_errors(&self) {
+        self.plane.drain_errors(self.udp);
+    }
 }
 
 /// What is remembered of routes that take no segmented batches.
@@ -117,62 +158,61 @@ pub fn batch(
     data: &[u8],
     size: usize,
 ) -> Sent {
-    let sockets = plane.sockets();
-    let sent = Sent { bytes: 0, refused: data.len().div_ceil(size.max(1)), source_is_gone: false };
-    match sockets.as_deref().and_then(|sockets: &Sockets| sockets.to(&source.endpoint)) {
-        None => sent,
-        Some(udp) => Batch { plane, udp, segmentation, source: *source, tos, size: size.max(1) }.send(data),
+    let size = size.max(1);
+    let Some(sockets) = plane.sockets() else { return Sent::nothing(data.len().div_ceil(size)) };
+    let Some(udp) = sockets.to(&source.endpoint) else { return Sent::nothing(data.len().div_ceil(size)) };
+    let port = Socket { plane, udp };
+    let batch = Batch { port: &port, segmentation, source: *source, tos, size, now: plane.clock.now() };
+    let sent = batch.send(data);
+    if let Some(errno) = sent.died {
+        plane.mailbox.fail(if source.endpoint.address.is_ipv6() { "udp6" } else { "udp4" }, errno);
     }
+    sent
 }
 
-struct Batch<'a> {
-    plane: &'a Plane,
-    udp: &'a Udp,
+struct Batch<'a, P> {
+    port: &'a P,
     segmentation: &'a mut Segmentation,
     source: Source,
     tos: u8,
     size: usize,
+    now: u64,
 }
 
-impl Batch<'_> {
+impl<P: Port> Batch<'_, P> {
     fn send(mut self, mut data: &[u8]) -> Sent {
-        let mut sent = Sent { bytes: 0, refused: 0, source_is_gone: false };
-        let mut now = None;
-        let mut segmenting = data.len() > self.size && {
-            let present = self.plane.clock.now();
-            now = Some(present);
-            self.segmentation.allows(&self.source.endpoint, present)
-        };
+        let mut sent = Sent::nothing(0);
+        let mut segmenting =
+            data.len() > self.size && self.segmentation.allows(&self.source.endpoint, self.now);
         let (mut drained, mut segments_refused) = (false, false);
         while !data.is_empty() {
             let most = if segmenting { self.segmentation.most } else { 1 };
-            let end = data.len().min(self.size.saturating_mul(most));
-            let (head, rest) = data.split_at(end);
-            let segment = if end > self.size { self.size } else { 0 };
+            let (head, rest) = data.split_at(data.len().min(self.size.saturating_mul(most)));
+            let segment = if head.len() > self.size { self.size } else { 0 };
             let Err(error) = self.attempt(head, segment) else {
-                sent.bytes += end;
+                sent.bytes += head.len();
                 data = rest;
                 drained = false;
                 if segments_refused {
                     // Alone it passed, so it was the segmentation and not the source that was refused.
                     segments_refused = false;
-                    self.segmentation.remember(self.source.endpoint, now.unwrap_or_default());
+                    self.segmentation.remember(self.source.endpoint, self.now);
                 }
                 continue;
             };
             let errno = error.raw_os_error().unwrap_or_default();
-            if segment != 0 && self.is_about_segments(errno, end.div_ceil(segment)) {
-                if errno != libc::EIO && self.segmentation.most == most {
-                    segments_refused = true;
+            if segment != 0 && SEGMENTS_REFUSED.contains(&errno) {
+                if errno == libc::EINVAL && most > SEGMENTS_OF_OLD && head.len() > SEGMENTS_OF_OLD * segment {
+                    self.segmentation.most = SEGMENTS_OF_OLD;
+                } else {
+                    segmenting = false;
+                    segments_refused = errno != libc::EIO;
+                    self.segmentation.is_on &= segments_refused;
                 }
-                segmenting = self.segmentation.most != most;
             } else if REPORTED_BY_ICMP.contains(&errno) && !drained {
                 drained = true;
-                self.plane.drain_errors(self.udp);
-            } else if SOURCE_GONE.contains(&errno)
-                && (self.source.local.is_some() || self.source.ifindex != 0)
-            {
-                self.source = Source { local: None, ifindex: 0, ..self.source };
+                self.port.drain_errors();
+            } else if SOURCE_GONE.contains(&errno) && self.forget_source() {
                 sent.source_is_gone = true;
             } else if ABOUT_ONE.contains(&errno) && segment != 0 {
                 segmenting = false;
@@ -181,10 +221,7 @@ impl Batch<'_> {
                 data = rest;
                 drained = false;
             } else {
-                if udp::is_dead(&error) {
-                    let part = if self.source.endpoint.address.is_ipv6() { "udp6" } else { "udp4" };
-                    self.plane.mailbox.fail(part, errno);
-                }
+                sent.died = udp::is_dead(&error).then_some(errno);
                 sent.refused += data.len().div_ceil(self.size);
                 break;
             }
@@ -192,30 +229,27 @@ impl Batch<'_> {
         sent
     }
 
-    /// Whether a segmented batch of `count` was refused for being one; what is remembered of it is changed then.
-    fn is_about_segments(&mut self, errno: i32, count: usize) -> bool {
-        match errno {
-            libc::EIO => self.segmentation.is_on = false,
-            libc::EINVAL if count > SEGMENTS_OF_OLD => self.segmentation.most = SEGMENTS_OF_OLD,
-            libc::EINVAL | libc::EMSGSIZE => {}
-            _ => return false,
-        }
-        true
+    /// Returns whether there was one.
+    fn forget_source(&mut self) -> bool {
+        let before = self.source;
+        self.source = Source { local: None, ifindex: 0, ..before };
+        self.source != before
     }
 
-    /// One sendmsg. Repeated where it failed for what ICMP said of an earlier datagram: the kernel reports such an
-    /// error once, in place of the next send, and it cannot be told apart from one of this send but by trying again.
+    /// One sendmsg. Repeated where it failed for what ICMP said of an earlier datagram: the kernel reports such
+    /// an error once, in place of the next send, and it cannot be told apart from one of this send but by
+    /// trying again.
     fn attempt(&self, data: &[u8], segment: usize) -> io::Result<()> {
         let mut attempt = 1;
         let mut waited = false;
         loop {
-            let Err(error) = self.udp.send(&self.source, self.tos, data, segment) else { return Ok(()) };
+            let Err(error) = self.port.send(&self.source, self.tos, data, segment) else { return Ok(()) };
             match error.raw_os_error().unwrap_or_default() {
                 // A queueing discipline dropped it. Without IP_RECVERR the kernel calls this a success.
                 libc::ENOBUFS => return Ok(()),
                 libc::EAGAIN if !waited => {
                     waited = true;
-                    self.udp.wait_writable(PATIENCE_MS);
+                    self.port.wait_writable();
                 }
                 libc::EAGAIN | libc::EINVAL | libc::EIO | libc::EBADF | libc::ENOTSOCK => return Err(error),
                 _ if attempt == ATTEMPTS => return Err(error),
@@ -224,3 +258,6 @@ impl Batch<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

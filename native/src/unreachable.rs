@@ -167,3 +167,82 @@ fn error_v6(packet: &[u8]) -> Vec<u8> {
 fn field(size: usize) -> [u8; 2] {
     u16::try_from(size).unwrap_or(u16::MAX).to_be_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    const VECTORS: &str = include_str!("../../vectors/unreachable.json");
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len() / 2).map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap()).collect()
+    }
+
+    /// An IPv4 packet that is always answered.
+    fn packet() -> [u8; 28] {
+        let mut packet = [0; 28];
+        packet[0] = 0x45;
+        packet[9] = 17;
+        packet[12..20].copy_from_slice(&[10, 0, 0, 1, 203, 0, 113, 9]);
+        packet
+    }
+
+    #[test]
+    fn as_the_python_engine() {
+        let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+        let cases = vectors["cases"].as_array().unwrap();
+        assert!(cases.len() > 100);
+        for case in cases {
+            let packet = bytes(case["packet"].as_str().unwrap());
+            let answer = case["answer"].as_str().map(bytes);
+            assert_eq!(Unreachable::new().answer(&packet, 0), answer, "{}", case["name"]);
+        }
+    }
+
+    #[test]
+    fn no_more_than_the_bucket_has() {
+        let mut unreachable = Unreachable::new();
+        let mut answers = |sent: usize, now: u64| {
+            (0..sent).filter(|_| unreachable.answer(&packet(), now).is_some()).count()
+        };
+        let start = 12_345 * SECOND;
+        assert_eq!(answers(80, start), 50);
+        assert_eq!(answers(5, start), 0);
+        assert_eq!(answers(5, start + 999_999), 0);
+        assert_eq!(answers(5, start + 1_000_000), 1, "what came in small pieces is kept");
+        assert_eq!(answers(5, start + 4 * SECOND / PER_SECOND), 3);
+        assert_eq!(answers(5, start), 0, "a clock that goes back gives nothing");
+        assert_eq!(answers(80, start + 3600 * SECOND), 50);
+        assert_eq!(answers(80, u64::MAX), 50);
+    }
+
+    #[test]
+    fn what_may_have_none_takes_none() {
+        let mut unreachable = Unreachable::new();
+        let mut multicast = packet();
+        multicast[16] = 224;
+        for _ in 0..100 {
+            assert_eq!(unreachable.answer(&multicast, 0), None);
+        }
+        assert!(unreachable.answer(&packet(), 0).is_some());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever it is, the answer has right lengths and goes back where the packet is from.
+        #[test]
+        fn any_bytes(start in 0..3_usize, mut packet in prop::collection::vec(any::<u8>(), 0..1500)) {
+            if let Some(first) = packet.first_mut() {
+                *first = [0x45, 0x60, *first][start];
+            }
+            let Some(answer) = Unreachable::new().answer(&packet, 0) else { return Ok(()) };
+            prop_assert_eq!(crate::inner::length_without_padding(&answer), Some(answer.len()));
+            prop_assert_eq!(crate::inner::destination(&answer), crate::inner::source(&packet));
+            prop_assert_eq!(crate::inner::source(&answer), crate::inner::destination(&packet));
+        }
+    }
+}

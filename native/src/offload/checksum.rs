@@ -26,27 +26,6 @@ impl Lanes {
             self.high[lane] += word >> 32;
         }
     }
-
-    /// All lanes and the words that were left, in the machine's byte order; below 2^63 for less than 2^32 words.
-    #[inline]
-    fn total(&self) -> u64 {
-        let mut total = 0;
-        for (whole, high) in self.whole.iter().zip(&self.high) {
-            total += half(*high) + half(whole.wrapping_sub(high << 32));
-        }
-        total
-    }
-}
-
-/// Up to eight bytes; zeros stand for what is missing.
-#[inline]
-fn number(bytes: &[u8]) -> u64 {
-    if let Some(word) = bytes.first_chunk::<8>() {
-        return u64::from_ne_bytes(*word);
-    }
-    let mut word = [0; 8];
-    word[..bytes.len()].copy_from_slice(bytes);
-    u64::from_ne_bytes(word)
 }
 
 /// Fold to 33 bits.
@@ -59,16 +38,36 @@ const fn half(sum: u64) -> u64 {
 #[inline]
 fn load(step: &[u8]) -> [u64; LANES] {
     let mut words = [0; LANES];
-    for (word, bytes) in words.iter_mut().zip(step.chunks_exact(8)) {
-        *word = number(bytes);
+    for (lane, word) in words.iter_mut().enumerate() {
+        if let Some(bytes) = step.get(lane * 8..).and_then(|rest| rest.first_chunk()) {
+            *word = u64::from_ne_bytes(*bytes);
+        }
     }
     words
 }
 
-/// Sum of less than `STEP` bytes, with a zero added to an odd end.
-#[inline]
-fn tail(bytes: &[u8]) -> u64 {
-    bytes.chunks(8).map(|word| half(number(word))).sum()
+/// The sum of all lanes and of what was left, less than `STEP` bytes.
+///
+/// Not inlined: the compiler would begin with it in the last step of the loop, and make the loop slower.
+#[inline(never)]
+fn finish(lanes: Lanes, rest: &[u8]) -> u16 {
+    let mut total = 0;
+    for (whole, high) in lanes.whole.into_iter().zip(lanes.high) {
+        // The higher halves' sum and the lower halves'.
+        total += half(high) + half(whole.wrapping_sub(high << 32));
+    }
+    let mut words = rest.chunks_exact(8);
+    for word in &mut words {
+        total += half(word.first_chunk().map_or(0, |word| u64::from_ne_bytes(*word)));
+    }
+    let mut words = words.remainder().chunks_exact(2);
+    for word in &mut words {
+        total += word.first_chunk().map_or(0, |word| u64::from(u16::from_ne_bytes(*word)));
+    }
+    if let [last] = words.remainder() {
+        total += u64::from(u16::from_ne_bytes([*last, 0]));
+    }
+    u16::from_be(fold(total))
 }
 
 /// Sum of the words of `bytes`; a zero is added to an odd end.
@@ -79,7 +78,7 @@ pub fn words(bytes: &[u8]) -> u16 {
     for step in &mut steps {
         lanes.add(load(step));
     }
-    u16::from_be(fold(lanes.total() + tail(steps.remainder())))
+    finish(lanes, steps.remainder())
 }
 
 /// `words` of `from`, which is copied to `to` in the same pass. Both have one size; what is more is left alone.
@@ -91,14 +90,16 @@ pub fn copy(from: &[u8], to: &mut [u8]) -> u16 {
     for (step, to) in (&mut steps).zip(&mut steps_to) {
         // From registers, not from one piece of memory to another: that would not be one loop.
         let words = load(step);
-        for (word, room) in words.iter().zip(to.chunks_exact_mut(8)) {
-            room.copy_from_slice(&word.to_ne_bytes());
+        for (lane, word) in words.iter().enumerate() {
+            if let Some(room) = to.get_mut(lane * 8..).and_then(|rest| rest.first_chunk_mut()) {
+                *room = word.to_ne_bytes();
+            }
         }
         lanes.add(words);
     }
     let rest = steps.remainder();
     steps_to.into_remainder().copy_from_slice(rest);
-    u16::from_be(fold(lanes.total() + tail(rest)))
+    finish(lanes, rest)
 }
 
 /// Fold a sum of words to one word.

@@ -7,7 +7,7 @@ pub mod checksum;
 pub mod coalesce;
 pub mod split;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 pub mod virtio;
 
 /// A range of bytes in a buffer.

@@ -8,7 +8,6 @@
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::ptr;
 
 use super::control::{self, Aligned, ERROR_SIZE, NAME_SIZE, Outgoing, RECEIVE_SIZE};
 
@@ -59,34 +58,6 @@ pub struct IcmpError {
     pub errno: i32,
 }
 
-/// Storage for `Udp::receive_many`, used again by each call.
-pub struct ReceiveBatch {
-    headers: Box<[libc::mmsghdr]>,
-    vectors: Box<[libc::iovec]>,
-    names: Box<[Aligned<NAME_SIZE>]>,
-    controls: Box<[Aligned<RECEIVE_SIZE>]>,
-}
-
-// SAFETY: the pointers in `headers` and `vectors` are never followed but within `Udp::receive_many`, which
-// sets every one it hands to the kernel anew, from memory it has borrowed. Between calls they are mere
-// numbers.
-unsafe impl Send for ReceiveBatch {}
-
-impl ReceiveBatch {
-    /// For up to `most` datagrams a call.
-    #[must_use]
-    pub fn new(most: usize) -> Self {
-        let vector = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
-        let header = libc::mmsghdr { msg_hdr: no_message(), msg_len: 0 };
-        Self {
-            headers: vec![header; most].into(),
-            vectors: vec![vector; most].into(),
-            names: vec![Aligned([0; NAME_SIZE]); most].into(),
-            controls: vec![Aligned([0; RECEIVE_SIZE]); most].into(),
-        }
-    }
-}
-
 /// A bound, non-blocking socket. Any number of threads may use it at once.
 #[derive(Debug)]
 pub struct Udp {
@@ -109,12 +80,6 @@ impl Udp {
         self.fd.as_raw_fd()
     }
 
-    /// Whether it is the socket for IPv6.
-    #[must_use]
-    pub fn is_ipv6(&self) -> bool {
-        self.is_ipv6
-    }
-
     /// One datagram, or several that the kernel merged, into the start of `buffer`. What does not fit is
     /// lost, so give 65,535 bytes.
     ///
@@ -127,55 +92,6 @@ impl Udp {
         let mut messages = Aligned([0; RECEIVE_SIZE]);
         let (size, named, told) = self.receive_message(buffer, &mut name.0, &mut messages.0, 0)?;
         Ok(self.arrival(size, named, told))
-    }
-
-    /// As `receive`, but up to as many as `batch` was made for, in one system call. The n-th of `arrivals`,
-    /// which is emptied first, tells of what starts at byte n * `slot` of `buffer`. Gives their number, which
-    /// is not 0.
-    ///
-    /// # Errors
-    /// Those of `receive`, and EINVAL where not one slot fits into `buffer`.
-    pub fn receive_many(
-        &self,
-        batch: &mut ReceiveBatch,
-        buffer: &mut [u8],
-        slot: usize,
-        arrivals: &mut Vec<Arrival>,
-    ) -> io::Result<usize> {
-        arrivals.clear();
-        let mut most: libc::c_uint = 0;
-        let storage =
-            batch.headers.iter_mut().zip(&mut batch.vectors).zip(&mut batch.names).zip(&mut batch.controls);
-        for ((((header, vector), name), messages), room) in storage.zip(buffer.chunks_exact_mut(slot.max(1)))
-        {
-            *vector = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
-            header.msg_hdr = message(&raw mut *vector, &mut name.0, &mut messages.0);
-            most += 1;
-        }
-        if most == 0 {
-            return Err(io::Error::from_raw_os_error(libc::EINVAL));
-        }
-        // SAFETY: the first `most` headers were set above. Each names one iovec, a name and control bytes of
-        // its own in `batch` with their true lengths, and a piece of `buffer` that overlaps no other; all of
-        // it is borrowed mutably by us and outlives the call. No timeout. The descriptor is ours and open.
-        let count = unsafe {
-            libc::recvmmsg(
-                self.fd.as_raw_fd(),
-                batch.headers.as_mut_ptr(),
-                most,
-                libc::MSG_DONTWAIT as _, // unsigned with musl
-                ptr::null_mut(),
-            )
-        };
-        let count = usize::try_from(super::check(count)?).unwrap_or(0);
-        for ((header, name), messages) in
-            batch.headers.iter().zip(&batch.names).zip(&batch.controls).take(count)
-        {
-            let named = written(&name.0, header.msg_hdr.msg_namelen);
-            let told = written(&messages.0, header.msg_hdr.msg_controllen);
-            arrivals.push(self.arrival(header.msg_len as usize, named, told));
-        }
-        Ok(count)
     }
 
     /// Send `data` to `source.endpoint`, from `source.local` through `source.ifindex` where they are known.

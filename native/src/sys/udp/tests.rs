@@ -200,7 +200,6 @@ fn what_is_too_long_is_refused() {
 fn only_the_socket_of_the_family_sends() {
     let (udp, port) = open(false, false).unwrap();
     assert_eq!(errno(udp.send(&at(LOCALHOST6, port), 0, b"x", 0)), libc::EAFNOSUPPORT);
-    assert!(!udp.is_ipv6());
 }
 
 #[test]
@@ -221,50 +220,6 @@ fn a_closed_port_is_told_by_the_error_queue() {
         assert_eq!(near.take_error(), None);
         assert!(poll.wait(0).unwrap().is_empty());
         assert_eq!(near.receive(&mut [0; 64]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-    }
-}
-
-#[test]
-fn many_come_in_one_call() {
-    const SLOT: usize = 65536;
-    for (is_ipv6, address) in families() {
-        let (near, port) = open(is_ipv6, true).unwrap();
-        let senders: Vec<_> = (0..2).map(|_| open(is_ipv6, false).unwrap()).collect();
-        let mut batch = ReceiveBatch::new(4);
-        let mut buffer = vec![0; 3 * SLOT + 100];
-        let mut arrivals = vec![];
-        let empty = near.receive_many(&mut batch, &mut buffer, SLOT, &mut arrivals);
-        assert_eq!(empty.unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        let data = pattern(10_500);
-        for (n, (sender, _)) in senders.iter().cycle().take(5).enumerate() {
-            let segment = if n == 1 { 1000 } else { 0 };
-            sender.send(&at(address, port), [1, 2][n % 2], &data[n..], segment).unwrap();
-        }
-        // Three slots, of which the rest of the buffer is none.
-        for expected in [0..3, 3..5] {
-            let count = near.receive_many(&mut batch, &mut buffer, SLOT, &mut arrivals).unwrap();
-            assert_eq!((count, arrivals.len()), (expected.len(), expected.len()));
-            for ((n, arrival), room) in expected.zip(&arrivals).zip(buffer.chunks(SLOT)) {
-                assert_eq!(room[..arrival.size], data[n..]);
-                assert_eq!(arrival.segment, if n == 1 { 1000 } else { 0 });
-                assert_eq!(arrival.source.endpoint, at(address, senders[n % 2].1).endpoint);
-                assert_eq!(arrival.source.local, Some(address));
-                assert_eq!(arrival.ecn, [1, 2][n % 2]);
-            }
-        }
-        for (slot, size) in [(SLOT, SLOT - 1), (0, 0), (1, 0)] {
-            let nowhere = near.receive_many(&mut batch, &mut buffer[..size], slot, &mut arrivals);
-            assert_eq!(errno(nowhere), libc::EINVAL);
-        }
-        let none = near.receive_many(&mut ReceiveBatch::new(0), &mut buffer, SLOT, &mut arrivals);
-        assert_eq!(errno(none), libc::EINVAL);
-        // What does not fit is cut, and stays within its slot.
-        senders[0].0.send(&at(address, port), 0, &data[..500], 0).unwrap();
-        buffer.fill(0xee);
-        near.receive_many(&mut batch, &mut buffer, 100, &mut arrivals).unwrap();
-        assert_eq!((arrivals[0].size, arrivals[0].segment), (100, 0));
-        assert_eq!(buffer[..100], data[..100]);
-        assert!(buffer[100..].iter().all(|byte| *byte == 0xee));
     }
 }
 
@@ -291,8 +246,6 @@ fn what_is_no_socket_any_more_is_dead() {
     assert!(unsafe { libc::dup2(event.fd(), udp.fd()) } >= 0);
     assert!(is_dead(&udp.receive(&mut [0; 8]).unwrap_err()));
     assert!(is_dead(&udp.send(&at(LOCALHOST4, port), 0, b"x", 0).unwrap_err()));
-    let many = udp.receive_many(&mut ReceiveBatch::new(1), &mut [0; 8], 8, &mut vec![]);
-    assert!(is_dead(&many.unwrap_err()));
     assert!(is_dead(&udp.set_mark(1).unwrap_err()));
     assert_eq!(udp.take_error(), None);
     assert!(is_dead(&Udp::new(-1, false).unwrap_err()));
@@ -323,18 +276,6 @@ fn the_copy_is_closed_on_exec() {
     assert_eq!(unsafe { libc::fcntl(udp.fd(), libc::F_GETFD) }, libc::FD_CLOEXEC);
     let copy = Udp::new(udp.fd.as_fd().as_raw_fd(), false).unwrap();
     assert_ne!(copy.fd(), udp.fd());
-}
-
-#[test]
-fn receive_batch_can_move_to_another_thread() {
-    let mut batch = ReceiveBatch::new(2);
-    let ((near, port), (far, _)) = (open(false, true).unwrap(), open(false, true).unwrap());
-    for _ in 0..2 {
-        far.send(&at(LOCALHOST4, port), 0, b"data", 0).unwrap();
-        let mut buffer = vec![0; 1000];
-        assert_eq!(near.receive_many(&mut batch, &mut buffer, 500, &mut vec![]).unwrap(), 1);
-        batch = std::thread::spawn(move || batch).join().unwrap();
-    }
 }
 
 #[test]
