@@ -9,31 +9,47 @@ DEMO  ?=
 TEST  ?=
 BENCH ?=
 
+# The native engine. Unset: built where there is cargo; yes: must be built; no: not built. See setup.py.
+PYWG_BUILD_NATIVE ?=
+export PYWG_BUILD_NATIVE
+NATIVE := setup.py native/Cargo.toml native/Cargo.lock $(wildcard native/src/*.rs native/src/*/*.rs)
+
+# The stamp's name tells what it was made with: who installs Rust later has the native engine with the next `make`.
+READY := $(VENV)/.ready-$(or $(PYWG_BUILD_NATIVE),$(if $(shell command -v cargo),with-cargo,without-cargo))
+
 TEST_PACKAGES := wireguard-tools wireguard-go iperf3 iputils-ping iproute2 nftables iptables conntrack tcpdump \
 	procps qemu-system-x86 busybox-static linux-image-cloud cpio kmod ncat
-BENCH_PACKAGES := wireguard-tools wireguard-go iperf3 iproute2
+BENCH_PACKAGES := wireguard-tools wireguard-go iperf3 iproute2 openvpn openssl
 
 # The floor holds for the whole run only; a part of the tests covers a part of the code.
 COVERAGE := $(if $(TEST),,--cov --cov-config=pyproject.toml --cov-report=term:skip-covered)
 
 .PHONY: demo test check bench clean test-packages bench-packages
 
-demo: $(VENV)/.ready
+demo: $(READY)
 	@$(BIN)/pywg demo $(DEMO)
 
-test: $(VENV)/.ready-dev test-packages
+# Rust without the binding to Python: its tests need none. A part of the tests is a part of pytest's.
+test: $(VENV)/.dev test-packages
+	$(if $(TEST),,@tools/cargo test --locked --no-default-features)
 	$(BIN)/pytest $(COVERAGE) $(TEST)
 
-check: $(VENV)/.ready-dev
+check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@tools/stubtest $(BIN)/python
+	@tools/cargo fmt --check
+	@PYO3_PYTHON=$(CURDIR)/$(BIN)/python3 tools/cargo clippy --all-targets --locked -- -D warnings
+	@tools/cargo clippy --all-targets --locked --no-default-features -- -D warnings
 
-bench: $(VENV)/.ready bench-packages
+bench: $(READY) bench-packages
 	@$(BIN)/python -m bench $(BENCH)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov bench/results
+	rm -rf $(VENV) build dist native/target *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage \
+		htmlcov bench/results
+	rm -f pywg/_native.*.so pywg/_native_absent.txt
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 test-packages:
@@ -54,10 +70,13 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.ready: pyproject.toml | $(VENV)/.python
+$(READY): pyproject.toml $(NATIVE) | $(VENV)/.python
+	@case $@ in *-yes|*-with-cargo) echo "[#] building the native engine; the first time it takes a minute" ;; esac
 	$(BIN)/pip install --quiet --disable-pip-version-check $(EDITABLE) .
+	@rm -f $(VENV)/.ready-*
+	@$(BIN)/pywg --version
 	@touch $@
 
-$(VENV)/.ready-dev: pyproject.toml | $(VENV)/.ready
+$(VENV)/.dev: pyproject.toml | $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check $(EDITABLE) '.[dev]'
 	@touch $@

@@ -4,9 +4,9 @@
 //! the address. Rule kept: a prefix has one owner at most; inserting it for another moves it, as in the kernel's
 //! allowedips.c.
 //!
-//! One hash table per family, asked once for each prefix length in use, from the longest. Tables use few
-//! lengths, and each question is about one cache line, where a trie (the prefix-trie crate was measured) goes
-//! through one for each of 10 to 20 levels. The table holds indexes only: prefixes and owners are in one vector.
+//! One hash table per family, asked once for each prefix length in use, from the longest: tables use few lengths.
+//! The prefix-trie crate, measured beside it, takes 4 to 23 times as long for host prefixes and is ahead only
+//! where some twenty lengths are in use. The table holds indexes; prefixes and owners are in one vector.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

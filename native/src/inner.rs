@@ -268,7 +268,7 @@ mod tests {
             prop_assert_eq!(destination(&packet).is_some(), source(&packet).is_some());
             prop_assert!(length_without_padding(&packet).is_none_or(|length| length <= packet.len()));
             prop_assert!(outer_ecn(&packet) < 3);
-            udp_ports(&packet);
+            let _ = udp_ports(&packet);
             let size = packet.len();
             apply_outer_ecn(&mut packet, outside);
             prop_assert_eq!(packet.len(), size);

@@ -3,7 +3,7 @@
 //! Comes in: the key made of our own public key, and message 1 or 2. Goes out: whether its sender knows that
 //! public key. Rules kept: whitepaper sections 5.4.4 and 5.4.7, and that MACs are compared in constant time.
 //!
-//! `blake2s_simd` has three small dependencies where `RustCrypto`'s blake2 has seven.
+//! `blake2s_simd`: what it brings along is two small crates; `RustCrypto`'s blake2 brings its whole frame of traits.
 
 use blake2s_simd::Params;
 use subtle::ConstantTimeEq;

@@ -12,12 +12,13 @@ def main(arguments: Sequence[str]) -> int:
     if arguments:
         sys.stderr.write(f"pywg: --version takes no argument, got '{arguments[0]}'\n")
         return 1
-    from pywg.engine.choose import EngineUnavailableError, describe_choice  # noqa: PLC0415 (not needed above)
+    from pywg.engine.choose import EngineUnavailableError, describe_choice, native_cipher  # noqa: PLC0415 (not needed above)
 
     try:
         name, why = describe_choice(os.environ.get("PYWG_ENGINE") or "auto")
     except EngineUnavailableError as error:
         sys.stderr.write(f"pywg: {error}\n")
         return 1
-    sys.stdout.write(f"pywg {__version__}\nengine: {name} ({why})\n")
+    cipher = f"; cipher: {native_cipher()}" if name == "native" else ""
+    sys.stdout.write(f"pywg {__version__}\nengine: {name} ({why}{cipher})\n")
     return 0

@@ -140,7 +140,9 @@ class _Service:
     def _engine_failed(self, failure: Failure) -> None:
         """Reading from a TUN whose interface was deleted fails with EBADFD, often before netlink tells."""
         if failure.part == "engine" and not failure.errno:
-            self._log.error("the engine met a fault of its own and dropped a batch of packets; please report this")
+            self._log.error(
+                "the engine met a fault of its own and dropped a batch of packets; please report this"
+            )
             return
         what = f"{failure.part} failed: {os.strerror(failure.errno)}"
         if failure.errno != getattr(errno, "EBADFD", None):

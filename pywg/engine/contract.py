@@ -122,11 +122,11 @@ class HandshakeDatagram:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The TUN device or a socket died, and the device cannot go on with it; or a fault of the engine's own."""
+    """The TUN or a socket died, and the device cannot go on with it; or the engine met a fault of its own."""
 
     part: str
-    """``tun``, ``udp4`` or ``udp6``; ``engine`` where a batch of packets was lost to a fault in its code, after
-    which it goes on."""
+    """``tun``, ``udp4`` or ``udp6``; ``engine``: a batch of packets was lost to a fault in its code, and it
+    goes on."""
     errno: int
     """What the system said; 0 if nothing."""
 

@@ -1,7 +1,7 @@
 """The engine in Rust, as the control plane sees it: `contract.Engine` over the extension `pywg._native`.
 
-Comes in: the contract's types. Goes out: numbers, bytes and tuples, and back. Nothing here runs per packet, and
-there are no rules here: a packet's way is in ``native/src``.
+Comes in: the contract's types. Goes out: numbers, bytes and tuples, and back. Nothing here runs per packet,
+and there are no rules here: a packet's way is in ``native/src``.
 """
 
 import ipaddress
@@ -39,8 +39,8 @@ _DROPS: Final = {drop.value: drop for drop in Drop}
 class NativeEngine:
     """See `contract.Engine` for what each method promises.
 
-    Two threads of its own move the packets, so the reactor is not used. Calls do at once what they say: what is
-    sent by one is sent when it returns.
+    Two threads of its own move the packets, so the reactor is not used. Calls do at once what they say: what
+    is sent by one is sent when it returns.
     """
 
     name = "native"

@@ -12,7 +12,7 @@ const STEP: usize = LANES * 8;
 /// Sums of 64-bit words in lanes. `whole` wraps; with `high`, which does not, the lower halves' sum follows.
 ///
 /// This costs three vector operations per word. To add both halves apart would cost four.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Lanes {
     whole: [u64; LANES],
     high: [u64; LANES],

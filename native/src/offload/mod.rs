@@ -5,6 +5,8 @@
 
 pub mod checksum;
 pub mod coalesce;
+#[cfg(test)]
+mod kernel_tests;
 pub mod split;
 #[cfg(test)]
 pub mod testing;

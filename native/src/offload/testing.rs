@@ -179,3 +179,22 @@ pub fn unfinished(mut packet: Vec<u8>, start: usize, offset: usize) -> Vec<u8> {
     packet[start + offset..start + offset + 2].copy_from_slice(&sum.to_be_bytes());
     packet
 }
+
+/// Lengths and checksums of a packet that was cut.
+pub fn is_right(packet: &[u8]) -> bool {
+    if packet[0] >> 4 == 4 {
+        let header = usize::from(packet[0] & 15) * 4;
+        let length = usize::from(u16::from_be_bytes([packet[2], packet[3]]));
+        let is_plain = header == 20;
+        length == packet.len()
+            && naive::words(&packet[..header]) == 0xFFFF
+            && (!is_plain || transport_sum(packet) == Some(0xFFFF))
+            && (packet[9] != 17
+                || usize::from(u16::from_be_bytes([packet[header + 4], packet[header + 5]]))
+                    == length - header)
+    } else {
+        let length = usize::from(u16::from_be_bytes([packet[4], packet[5]]));
+        let is_plain = matches!(packet[6], 6 | 17);
+        length + 40 == packet.len() && (!is_plain || transport_sum(packet) == Some(0xFFFF))
+    }
+}

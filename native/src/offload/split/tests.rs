@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{MOST_PACKETS, Split};
 use crate::offload::checksum::naive;
 use crate::offload::testing::{
-    ACK, FIN, PSH, Packet, TCP4, TCP6, UDP4, UDP6, transport_sum, unfinished, with_checksums,
+    ACK, FIN, PSH, Packet, TCP4, TCP6, UDP4, UDP6, is_right, unfinished, with_checksums,
 };
 use crate::offload::virtio::{NEEDS_CSUM, VirtioNetHdr};
 
@@ -84,36 +84,17 @@ fn case() -> impl Strategy<Value = Case> {
                 payload,
                 sequence,
                 ack,
-                ident,
-                flow_label,
                 flags,
-                tos,
-                fragment,
                 options,
+                ident,
+                fragment,
+                tos,
+                flow_label,
                 ..Packet::default()
             };
             Case { whole, gso_size }
         },
     )
-}
-
-/// Lengths and checksums of a packet that was cut.
-fn is_right(packet: &[u8]) -> bool {
-    if packet[0] >> 4 == 4 {
-        let header = usize::from(packet[0] & 15) * 4;
-        let length = usize::from(u16::from_be_bytes([packet[2], packet[3]]));
-        let is_plain = header == 20;
-        length == packet.len()
-            && naive::words(&packet[..header]) == 0xFFFF
-            && (!is_plain || transport_sum(packet) == Some(0xFFFF))
-            && (packet[9] != 17
-                || usize::from(u16::from_be_bytes([packet[header + 4], packet[header + 5]]))
-                    == length - header)
-    } else {
-        let length = usize::from(u16::from_be_bytes([packet[4], packet[5]]));
-        let is_plain = matches!(packet[6], 6 | 17);
-        length + 40 == packet.len() && (!is_plain || transport_sum(packet) == Some(0xFFFF))
-    }
 }
 
 #[test]
