@@ -6,6 +6,20 @@ from typing import NoReturn
 
 import pytest
 
+from pywg.engine.choose import EngineUnavailableError, describe_choice
+
+ENGINES = ("python", "native")
+"""What every suite that goes through an engine runs on."""
+
+
+def need_engine(name: str) -> None:
+    """The calling test runs on this engine."""
+    try:
+        chosen, _ = describe_choice(name)
+    except EngineUnavailableError as error:
+        _lacking(f"NOT TESTED ON THE {name.upper()} ENGINE: {error}")
+    assert chosen == name
+
 
 def need(*programs: str) -> None:
     """The calling test cannot do without these programs."""

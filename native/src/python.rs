@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
-use crate::aead::{CIPHER, Key};
+use crate::aead::{CIPHER, Key, erase_stack};
 use crate::allowed_ips::Prefix;
 use crate::engine::{self, AllowedIpChange, UnknownPeer};
 use crate::keypair::Session;
@@ -119,7 +119,11 @@ impl Engine {
         call: impl FnOnce(&engine::Engine) -> PyResult<T> + Send,
     ) -> PyResult<T> {
         let open = self.open()?;
-        py.detach(|| guarded(|| call(open)))
+        py.detach(|| {
+            let outcome = guarded(|| call(open));
+            erase_stack();
+            outcome
+        })
     }
 }
 

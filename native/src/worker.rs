@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::aead;
 use crate::inbound::Inbound;
 use crate::offload::virtio::VNET_HDR;
 use crate::outbound::Outbound;
@@ -167,6 +168,8 @@ fn serve(plane: &Plane, desk: &Desk, worker: &mut impl Worker) {
             worker.recover(plane);
             plane.mailbox.fail("engine", 0);
         }
+        // While it waits nothing else would write over what sealing and opening have left there.
+        aead::erase_stack();
     }
     desk.answer(|orders| orders.gone = true);
 }

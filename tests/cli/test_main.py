@@ -10,6 +10,7 @@ import pytest
 from pywg import __version__
 from pywg.cli.main import main
 from pywg.interface_name import RESERVED
+from tests.needs import ENGINES, need_engine
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -81,6 +82,14 @@ def test_version_names_the_engine_and_why() -> None:
     first, second = done.stdout.splitlines()
     assert first == f"pywg {__version__}"
     assert second.startswith(("engine: python (", "engine: native ("))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_version_of_an_engine_that_was_asked_for(engine: str) -> None:
+    need_engine(engine)
+    done = pywg("--version", PYWG_ENGINE=engine)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1].startswith(f"engine: {engine} (it was asked for")
 
 
 def test_version_of_an_impossible_engine_is_one_line() -> None:

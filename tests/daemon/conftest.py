@@ -1,4 +1,7 @@
-"""One daemon in a namespace of its own: started as a user starts it, always gone at the end."""
+"""One daemon in a namespace of its own: started as a user starts it, always gone at the end.
+
+Every test with a place runs once with each engine, and a daemon that was started runs the one it was told to.
+"""
 
 import contextlib
 import os
@@ -11,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.needs import need, need_root
+from tests.needs import ENGINES, need, need_engine, need_root
+from tests.netns.daemon import assert_engine
 from tests.netns.namespace import UAPI_SOCKETS, Namespace, new_interface_name, run
 from tests.netns.wait import until
 
@@ -24,22 +28,23 @@ class Place:
 
     namespace: Namespace
     interface: str
+    engine: str
 
     @property
     def socket(self) -> Path:
         return UAPI_SOCKETS / f"{self.interface}.sock"
 
-    def command(self, *words: str) -> list[str]:
-        """``pywg WORDS`` in the namespace; no words: the interface."""
-        return self.namespace.command(sys.executable, "-P", "-m", "pywg", *(words or (self.interface,)))
+    def command(self, *words: str, module: str = "pywg") -> list[str]:
+        """``pywg WORDS`` in the namespace; no words: the interface. `module` stands in for pywg."""
+        return self.namespace.command(sys.executable, "-P", "-m", module, *(words or (self.interface,)))
 
     def environment(self, **more: str) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if name != "LOG_LEVEL"}
-        return inherited | {"PYTHONPATH": str(PROJECT)} | more
+        return inherited | {"PYTHONPATH": str(PROJECT), "PYWG_ENGINE": self.engine} | more
 
     def pywg(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end. Both streams are captured, so this returns only when no one holds them."""
-        return subprocess.run(
+        done = subprocess.run(
             self.command(*words),
             env=self.environment(**env),
             stdin=subprocess.DEVNULL,
@@ -48,13 +53,20 @@ class Place:
             timeout=20,
             check=False,
         )
+        if done.returncode == 0 and not words:
+            self.assert_engine()
+        return done
+
+    def assert_engine(self) -> None:
+        """The daemon runs the engine it should."""
+        assert_engine(self.interface, self.environment())
 
     @contextlib.contextmanager
-    def foreground(self, log: Path, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+    def foreground(self, log: Path, module: str = "pywg", **env: str) -> Iterator[subprocess.Popen[bytes]]:
         """``pywg -f``, once it answers, with both streams in `log`."""
         with log.open("wb") as file:
             process = subprocess.Popen(
-                self.command("-f", self.interface),
+                self.command("-f", self.interface, module=module),
                 env=self.environment(**env),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -64,6 +76,7 @@ class Place:
             # Not only that something listens, which it does before the loop runs.
             until(lambda: self.answers() or process.poll() is not None, "the daemon answers", seconds=10)
             assert process.poll() is None, log.read_text()
+            self.assert_engine()
             yield process
         finally:
             process.kill()
@@ -90,14 +103,15 @@ class Place:
         until(self.is_gone, f"{self.interface} is gone", seconds=seconds)
 
 
-@pytest.fixture
-def place() -> Iterator[Place]:
+@pytest.fixture(params=ENGINES)
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    need_engine(request.param)
     need_root()
     need("ip", "nsenter", "wg", "setpriv", "unshare")
     namespace = Namespace.create()
     interface = new_interface_name()
     try:
-        yield Place(namespace, interface)
+        yield Place(namespace, interface, request.param)
     finally:
         for pid in namespace.pids():
             with contextlib.suppress(ProcessLookupError):

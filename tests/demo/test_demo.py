@@ -17,7 +17,7 @@ import pytest
 from pywg.demo import record
 from pywg.uapi.client import UapiClient
 from pywg.uapi.show import pretty
-from tests.needs import need, need_root
+from tests.needs import ENGINES, need, need_engine, need_root
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 60
@@ -64,11 +64,13 @@ def assert_walked(done: subprocess.CompletedProcess[str]) -> None:
     assert done.stdout.count("  private key: (hidden)") == 2
 
 
-def test_walks_through_and_leaves_nothing() -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_walks_through_and_leaves_nothing(engine: str) -> None:
     need_root()
-    done = run(command("pywg", "--seconds", "1", "--engine", "python"))
+    need_engine(engine)
+    done = run(command("pywg", "--seconds", "1", "--engine", engine))
     assert_walked(done)
-    assert "engine: python" in done.stdout
+    assert f"engine: {engine}" in done.stdout
     assert re.search(r"ratio: the tunnel carries 1/\d+\.\d of what the wire does \(\d+\.\d\d%\)", done.stdout)
     steps = [line for line in done.stdout.splitlines() if line.startswith("[#] ")]
     assert steps[0].startswith("[#] ip netns add pywg-demo-")

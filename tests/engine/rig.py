@@ -2,6 +2,10 @@
 
 Everything goes through `pywg.engine.contract`, so that any engine can be put into it. The peers seal and open
 with the cryptography library directly and share no code with the engine.
+
+An engine may run in the reactor, on this thread, or have threads of its own. What it does with a packet is
+done only once it is at rest: so facts, counts and notices are read through the rig, which waits for that.
+A packet that was received says nothing of what is counted for it: a thread counts after it has sent.
 """
 
 import selectors
@@ -10,15 +14,17 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_network
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from pywg.endpoint import Endpoint
+from pywg.endpoint import Endpoint, Source
 from pywg.engine.choose import create_engine
 from pywg.engine.contract import (
     AllowedIpChange,
+    Counters,
     Drop,
     Notice,
     PeerId,
@@ -28,6 +34,7 @@ from pywg.engine.contract import (
     UdpSockets,
 )
 from pywg.protocol.constants import SECOND, Limits
+from pywg.protocol.timers import Traffic
 from pywg.tun.descriptor import DescriptorTun
 from pywg.tun.port import TunPort
 from pywg.udp.linux import open_sockets
@@ -36,7 +43,9 @@ from pywg.udp.port import UdpPort
 PATIENCE = 5.0
 """Seconds until something that must happen has failed to."""
 QUIET = 0.03
-"""Seconds without anything to do after which an engine is taken to be idle."""
+"""Seconds without anything to do after which an engine on the reactor is taken to be idle."""
+UNDER_WAY = 0.001
+"""Seconds a datagram may take from one socket of this machine to another, should the kernel put it off."""
 
 MTU = 1420
 START = 1_000 * SECOND
@@ -58,6 +67,17 @@ class ManualClock:
 
     def wall(self) -> int:
         return self.now
+
+
+@runtime_checkable
+class Threaded(Protocol):
+    """What an engine with threads of its own offers to tests, beyond the contract."""
+
+    def set_time(self, boottime_ns: int, /) -> None:
+        """The clock it was made with has moved."""
+
+    def settle(self, seconds: float, /) -> bool:
+        """Whether every thread has found nothing to do since this was called, within the time."""
 
 
 class SelectorReactor:
@@ -191,7 +211,8 @@ class FarPeer:
 class Rig:
     """One engine under test, up, with sockets."""
 
-    def __init__(self, engine: str, limits: Limits | None = None) -> None:
+    def __init__(self, engine: str, limits: Limits | None = None, *, vnet_hdr: bool = False) -> None:
+        """`vnet_hdr`: what `application` reads and writes begins with a virtio_net_hdr."""
         self.limits = limits or Limits()
         self.clock = ManualClock()
         self.reactor = SelectorReactor()
@@ -200,9 +221,12 @@ class Rig:
         for end in (self.application, inside):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
         self.tun = DescriptorTun(inside.detach())
+        self.tun.vnet_hdr = vnet_hdr
         self.engine = create_engine(
             engine, limits=self.limits, clock=self.clock, mtu=MTU, tun=self.tun, reactor=self.reactor
         ).engine
+        assert self.engine.name == engine
+        self._threaded = self.engine if isinstance(self.engine, Threaded) else None
         self.engine.start()
         self.sockets: UdpSockets | None = None
         self.port = 0
@@ -237,8 +261,12 @@ class Rig:
         self.engine.add_peer(peer.id)
         if endpoint:
             self.engine.set_endpoint(peer.id, peer.endpoint)
-        self.engine.change_allowed_ips([AllowedIpChange(peer.id, ip_network(text)) for text in prefixes])
+        self.allow(peer.id, *prefixes)
         return peer
+
+    def allow(self, peer: PeerId, *prefixes: str) -> None:
+        """Add these allowed IPs."""
+        self.engine.change_allowed_ips([AllowedIpChange(peer, ip_network(text)) for text in prefixes])
 
     def connect(
         self, peer: FarPeer, index: int = 0x100, *, counter: int = 0, is_initiator: bool = True
@@ -253,7 +281,13 @@ class Rig:
 
     def write(self, *packets: bytes) -> None:
         for packet in packets:
-            self.application.send(packet)
+            self.wait(partial(self._try_write, packet))
+
+    def _try_write(self, packet: bytes) -> bool:
+        try:
+            return bool(self.application.send(packet))
+        except BlockingIOError:
+            return False
 
     def read(self) -> bytes:
         """The next packet the engine delivers."""
@@ -271,8 +305,15 @@ class Rig:
 
     # Time.
 
+    @property
+    def is_threaded(self) -> bool:
+        """Whether the engine runs by itself."""
+        return self._threaded is not None
+
     def advance(self, nanoseconds: int) -> None:
         self.clock.now += nanoseconds
+        if self._threaded is not None:
+            self._threaded.set_time(self.clock.now)
 
     def wait(self, ask: Callable[[], T | None]) -> T:
         """Let the engine run until `ask` answers with something true."""
@@ -284,14 +325,22 @@ class Rig:
             assert time.monotonic() < deadline, f"waited {PATIENCE} s for {ask}"
             self.reactor.turn(0.002)
 
-    def settle(self) -> None:
-        """Let the engine run until it is idle."""
+    def settle(self, quiet: float = QUIET) -> None:
+        """Let the engine run until it is idle; one on the reactor, until it was so for `quiet` seconds."""
+        if self._threaded is not None:
+            if quiet:
+                time.sleep(UNDER_WAY)
+            assert self._threaded.settle(PATIENCE), "the engine never comes to rest"
+            return
         quiet_since = time.monotonic()
         deadline = quiet_since + PATIENCE
-        while time.monotonic() - quiet_since < QUIET:
-            if self.reactor.turn(QUIET / 3):
-                quiet_since = time.monotonic()
-            assert time.monotonic() < deadline, "the engine never comes to rest"
+        while True:
+            now = time.monotonic()
+            if self.reactor.turn(quiet / 3):
+                quiet_since = now
+            elif now - quiet_since >= quiet:
+                return
+            assert now < deadline, "the engine never comes to rest"
 
     # What the engine tells.
 
@@ -309,6 +358,18 @@ class Rig:
         for notice in self.engine.take_notices(1000):
             self._notices.setdefault(notice.peer, []).append(notice)
         return self._notices.pop(peer.id, [])
+
+    def traffic(self, peer: FarPeer) -> Traffic:
+        self.settle()
+        return self.engine.traffic(peer.id)
+
+    def counters(self, peer: FarPeer) -> Counters:
+        self.settle()
+        return self.engine.counters(peer.id)
+
+    def source(self, peer: FarPeer) -> Source | None:
+        self.settle()
+        return self.engine.source(peer.id)
 
     def drops(self, peer: FarPeer | None = None) -> dict[Drop, int]:
         self.settle()

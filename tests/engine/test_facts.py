@@ -28,20 +28,20 @@ def send(rig: Rig, peer: FarPeer, session: Session, packet: bytes = OUT) -> None
 
 def arrive(rig: Rig, peer: FarPeer, datagram: bytes) -> None:
     """And have been handled."""
-    before = rig.engine.counters(peer.id).rx_bytes
+    before = rig.counters(peer).rx_bytes
     peer.send(datagram)
     rig.wait(lambda: rig.engine.counters(peer.id).rx_bytes > before)
     rig.settle()
 
 
 def test_nothing_at_first(rig: Rig, peer: FarPeer) -> None:
-    assert rig.engine.traffic(peer.id) == Traffic()
+    assert rig.traffic(peer) == Traffic()
 
 
 def test_keepalive_sent_is_not_data(rig: Rig, peer: FarPeer, session: Session) -> None:
-    assert rig.engine.traffic(peer.id) == Traffic(last_sent=START)
+    assert rig.traffic(peer) == Traffic(last_sent=START)
     rig.engine.send_keepalive(peer.id)
-    assert rig.engine.traffic(peer.id) == Traffic(last_sent=START + SECOND)
+    assert rig.traffic(peer) == Traffic(last_sent=START + SECOND)
 
 
 def test_first_data_sent_counts_until_anything_is_received(rig: Rig, peer: FarPeer, session: Session) -> None:
@@ -49,24 +49,24 @@ def test_first_data_sent_counts_until_anything_is_received(rig: Rig, peer: FarPe
     first = rig.clock.now
     rig.advance(SECOND)
     send(rig, peer, session)
-    assert rig.engine.traffic(peer.id) == Traffic(last_sent=rig.clock.now, unanswered_sent=first)
+    assert rig.traffic(peer) == Traffic(last_sent=rig.clock.now, unanswered_sent=first)
     arrive(rig, peer, session.seal(b""))
-    assert rig.engine.traffic(peer.id) == Traffic(last_sent=rig.clock.now, last_received=rig.clock.now)
+    assert rig.traffic(peer) == Traffic(last_sent=rig.clock.now, last_received=rig.clock.now)
 
 
 def test_first_data_received_counts_until_anything_is_sent(rig: Rig, peer: FarPeer, session: Session) -> None:
     arrive(rig, peer, session.seal(IN))
     first = rig.clock.now
     expected = Traffic(last_sent=START, last_received=first, unanswered_received=first)
-    assert rig.engine.traffic(peer.id) == expected
+    assert rig.traffic(peer) == expected
     rig.advance(SECOND)
     arrive(rig, peer, session.seal(b""))
-    assert not rig.engine.traffic(peer.id).more_received, "a keepalive is not data"
+    assert not rig.traffic(peer).more_received, "a keepalive is not data"
     arrive(rig, peer, session.seal(IN))
-    traffic = rig.engine.traffic(peer.id)
+    traffic = rig.traffic(peer)
     assert (traffic.unanswered_received, traffic.more_received) == (first, True)
     rig.engine.send_keepalive(peer.id)
-    assert rig.engine.traffic(peer.id) == Traffic(last_sent=rig.clock.now, last_received=rig.clock.now)
+    assert rig.traffic(peer) == Traffic(last_sent=rig.clock.now, last_received=rig.clock.now)
 
 
 def test_two_in_one_batch_are_more(rig: Rig, peer: FarPeer, session: Session) -> None:
@@ -74,34 +74,34 @@ def test_two_in_one_batch_are_more(rig: Rig, peer: FarPeer, session: Session) ->
     peer.send(session.seal(IN))
     for _ in range(2):
         rig.read()
-    assert rig.engine.traffic(peer.id).more_received
+    assert rig.traffic(peer).more_received
 
 
 def test_data_is_data_before_the_source_check(rig: Rig, peer: FarPeer, session: Session) -> None:
     arrive(rig, peer, session.seal(b"not even IP"))
-    assert rig.engine.traffic(peer.id).unanswered_received == rig.clock.now
+    assert rig.traffic(peer).unanswered_received == rig.clock.now
 
 
 def test_what_is_not_authentic_is_no_fact(rig: Rig, peer: FarPeer, session: Session) -> None:
     datagram = session.seal(IN)
     arrive(rig, peer, datagram)
-    before = rig.engine.traffic(peer.id)
+    before = rig.traffic(peer)
     rig.advance(SECOND)
     peer.send(datagram)
     peer.send(datagram[:-1] + b"\0")
     rig.settle()
-    assert rig.engine.traffic(peer.id) == before
+    assert rig.traffic(peer) == before
 
 
 def test_handshakes_count_as_packets_but_not_as_data(rig: Rig, peer: FarPeer, session: Session) -> None:
     arrive(rig, peer, session.seal(IN))
     rig.engine.send_handshake(peer.id, bytes(148))
-    assert rig.engine.traffic(peer.id) == Traffic(last_sent=rig.clock.now, last_received=rig.clock.now)
+    assert rig.traffic(peer) == Traffic(last_sent=rig.clock.now, last_received=rig.clock.now)
     rig.write(OUT)
     rig.wait(lambda: rig.engine.traffic(peer.id).unanswered_sent)
     rig.advance(SECOND)
     rig.engine.handshake_accepted(peer.id, Source(peer.endpoint), 92)
-    traffic = rig.engine.traffic(peer.id)
+    traffic = rig.traffic(peer)
     assert (traffic.last_received, traffic.unanswered_sent) == (rig.clock.now, None)
     assert traffic.unanswered_received is None
 
@@ -111,22 +111,22 @@ def test_an_attempt_to_send_is_enough(rig: Rig, peer: FarPeer, session: Session)
     rig.engine.set_endpoint(peer.id, Endpoint("255.255.255.255", 9))  # Refused without SO_BROADCAST.
     rig.write(OUT)
     rig.wait(lambda: rig.engine.traffic(peer.id).unanswered_sent)
-    assert rig.engine.traffic(peer.id).last_sent == rig.clock.now
+    assert rig.traffic(peer).last_sent == rig.clock.now
     rig.advance(SECOND)
     rig.engine.send_handshake(peer.id, bytes(148))
-    assert rig.engine.traffic(peer.id).last_sent == rig.clock.now
+    assert rig.traffic(peer).last_sent == rig.clock.now
 
 
 def test_clearing_compares(rig: Rig, peer: FarPeer, session: Session) -> None:
     send(rig, peer, session)
     seen = rig.clock.now
     rig.engine.clear_unanswered_sent(peer.id, seen - 1)
-    assert rig.engine.traffic(peer.id).unanswered_sent == seen
+    assert rig.traffic(peer).unanswered_sent == seen
     rig.engine.clear_unanswered_sent(peer.id, seen)
-    assert rig.engine.traffic(peer.id).unanswered_sent is None
+    assert rig.traffic(peer).unanswered_sent is None
     rig.advance(SECOND)
     send(rig, peer, session)
-    assert rig.engine.traffic(peer.id).unanswered_sent == rig.clock.now
+    assert rig.traffic(peer).unanswered_sent == rig.clock.now
 
 
 def test_confirmed_packets_are_sent_after_what_confirmed_them(rig: Rig, peer: FarPeer) -> None:
@@ -137,7 +137,20 @@ def test_confirmed_packets_are_sent_after_what_confirmed_them(rig: Rig, peer: Fa
     rig.engine.install(peer.id, session.keys, Slot.NEXT)
     arrive(rig, peer, session.seal(b""))
     peer.open(session)
-    assert rig.engine.traffic(peer.id).unanswered_sent == rig.clock.now
+    assert rig.traffic(peer).unanswered_sent == rig.clock.now
+
+
+def test_what_another_peer_sends_in_the_same_batch_is_no_answer(rig: Rig, peer: FarPeer) -> None:
+    other = rig.add("10.0.0.3/32")
+    theirs = rig.connect(other, 0x200)
+    rig.write(OUT)
+    rig.wait(lambda: rig.engine.traffic(peer.id).staged)
+    session = Session(1, is_initiator=False)
+    rig.engine.install(peer.id, session.keys, Slot.NEXT)
+    peer.send(session.seal(b""))
+    other.send(theirs.seal(b""))
+    peer.open(session)
+    assert rig.traffic(peer).unanswered_sent == rig.clock.now
 
 
 # Being told.

@@ -172,26 +172,26 @@ def test_handshakes_are_sent_marked_and_counted(rig: Rig, host: str) -> None:
         rig.engine.send_handshake(peer.id, bytes(size))
         data, tos, _ = peer.receive()
         assert (data, tos) == (bytes(size), HANDSHAKE_TOS)
-    assert rig.engine.counters(peer.id).tx_bytes == 148 + 92
+    assert rig.counters(peer).tx_bytes == 148 + 92
 
 
 def test_a_handshake_without_an_endpoint_is_counted(rig: Rig) -> None:
     peer = rig.add("10.0.0.2/32", endpoint=False)
     rig.engine.send_handshake(peer.id, bytes(148))
     rig.wait_for_drop(Drop.NO_ENDPOINT, peer)
-    assert rig.engine.counters(peer.id).tx_bytes == 0
+    assert rig.counters(peer).tx_bytes == 0
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_reply_touches_no_peer(rig: Rig, host: str) -> None:
     peer = rig.add("10.0.0.2/32", host=host)
-    before = (rig.engine.traffic(peer.id), rig.engine.counters(peer.id), rig.engine.source(peer.id))
+    before = (rig.traffic(peer), rig.counters(peer), rig.source(peer))
     local = socket.inet_aton("127.0.0.3") if host == "127.0.0.1" else b""
     rig.engine.send_reply(Source(peer.endpoint, local, 0), bytes(64))
     data, tos, source = peer.receive()
     assert (data, tos) == (bytes(64), 0)
     assert source == ("127.0.0.3" if local else "::1", rig.port)
-    assert before == (rig.engine.traffic(peer.id), rig.engine.counters(peer.id), rig.engine.source(peer.id))
+    assert before == (rig.traffic(peer), rig.counters(peer), rig.source(peer))
 
 
 def test_a_reply_that_cannot_be_sent_is_counted(rig: Rig, peer: FarPeer) -> None:

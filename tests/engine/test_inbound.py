@@ -36,7 +36,7 @@ def test_rx_bytes_are_udp_payload_of_all_that_is_authentic(rig: Rig, peer: FarPe
     peer.send(session.seal(ipv4("10.9.9.9")))
     rig.read()
     rig.wait_for_drop(Drop.SOURCE_NOT_ALLOWED, peer)
-    assert rig.engine.counters(peer.id).rx_bytes == 32 + 64 + 37 + 52
+    assert rig.counters(peer).rx_bytes == 32 + 64 + 37 + 52
 
 
 def test_keepalive_is_not_delivered(rig: Rig, peer: FarPeer, session: Session) -> None:
@@ -170,7 +170,7 @@ def test_source_must_belong_to_the_peer_in_the_whole_table(rig: Rig) -> None:
     wide.send(session.seal(ipv4("10.1.2.3")))
     rig.wait_for_drop(Drop.SOURCE_NOT_ALLOWED, wide)
     assert rig.delivers_nothing()
-    source = rig.engine.source(wide.id)
+    source = rig.source(wide)
     assert source is not None
     assert source.endpoint == wide.endpoint
 
@@ -222,4 +222,4 @@ def test_peers_in_turns_in_one_batch(rig: Rig) -> None:
     received = sorted(rig.read()[20:] for _ in packets)
     assert received == [packet[20:] for packet in packets]
     for peer in peers:
-        assert rig.engine.counters(peer.id).rx_bytes == 10 * (24 + 32)
+        assert rig.counters(peer).rx_bytes == 10 * (24 + 32)

@@ -15,10 +15,10 @@ IN = ipv4("10.0.0.2", "10.0.0.1", bytes(12))
 
 def is_received(rig: Rig, peer: FarPeer, session: Session) -> bool:
     """Whether the engine opens what is sealed under the session."""
-    before = rig.engine.counters(peer.id).rx_bytes
+    before = rig.counters(peer).rx_bytes
     peer.send(session.seal(b""))
     rig.settle()
-    return rig.engine.counters(peer.id).rx_bytes > before
+    return rig.counters(peer).rx_bytes > before
 
 
 # Slots.
@@ -180,7 +180,7 @@ def test_nothing_comes_in_under_an_old_key(rig: Rig, peer: FarPeer) -> None:
     peer.send(session.seal(IN))
     rig.wait_for_drop(Drop.STALE_KEY, peer)
     assert rig.delivers_nothing()
-    source = rig.engine.source(peer.id)
+    source = rig.source(peer)
     assert source is not None
     assert source.endpoint != peer.endpoint
 
@@ -287,9 +287,7 @@ def test_limits_are_those_given(make_rig: Callable[[Limits | None], Rig]) -> Non
 
 def test_secrets_are_not_in_any_repr(rig: Rig, peer: FarPeer) -> None:
     session = rig.connect(peer)
-    text = (
-        repr(session.keys) + repr(rig.engine) + repr(rig.engine.traffic(peer.id)) + repr(rig.engine.status())
-    )
+    text = repr(session.keys) + repr(rig.engine) + repr(rig.traffic(peer)) + repr(rig.engine.status())
     for key in (session.keys.send_key, session.keys.receive_key):
         assert key.hex() not in text
         assert repr(key)[2:-1] not in text

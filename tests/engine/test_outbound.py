@@ -103,11 +103,11 @@ def test_ecn_over_an_ipv6_path(rig: Rig) -> None:
 
 def test_tx_bytes_are_udp_payload(rig: Rig, peer: FarPeer) -> None:
     session = rig.connect(peer)
-    assert rig.engine.counters(peer.id).tx_bytes == 32
+    assert rig.counters(peer).tx_bytes == 32
     rig.write(of_size(1420), of_size(20))
     sizes = [peer.open(session).size for _ in range(2)]
     assert sizes == [1452, 64]
-    assert rig.engine.counters(peer.id).tx_bytes == 32 + 1452 + 64
+    assert rig.counters(peer).tx_bytes == 32 + 1452 + 64
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def session(rig: Rig, peer: FarPeer) -> Session:
 
 
 def endpoint(rig: Rig, peer: FarPeer) -> Endpoint | None:
-    source = rig.engine.source(peer.id)
+    source = rig.source(peer)
     return None if source is None else source.endpoint
 
 
@@ -74,8 +74,8 @@ def test_handshakes_move_it_by_a_call(rig: Rig, peer: FarPeer, session: Session)
     peer.roam()
     source = Source(peer.endpoint, socket.inet_aton("127.0.0.1"), 0)
     rig.engine.handshake_accepted(peer.id, source, 148)
-    assert rig.engine.source(peer.id) == source
-    assert rig.engine.counters(peer.id).rx_bytes == 148
+    assert rig.source(peer) == source
+    assert rig.counters(peer).rx_bytes == 148
     rig.write(OUT)
     assert peer.open(session).payload == OUT
 
@@ -83,11 +83,11 @@ def test_handshakes_move_it_by_a_call(rig: Rig, peer: FarPeer, session: Session)
 def test_configuration_moves_it(rig: Rig, peer: FarPeer, session: Session) -> None:
     peer.roam()
     rig.engine.set_endpoint(peer.id, peer.endpoint)
-    assert rig.engine.source(peer.id) == Source(peer.endpoint)
+    assert rig.source(peer) == Source(peer.endpoint)
     rig.write(OUT)
     assert peer.open(session).payload == OUT
     rig.engine.set_endpoint(peer.id, None)
-    assert rig.engine.source(peer.id) is None
+    assert rig.source(peer) is None
 
 
 # Sticky source.
@@ -109,7 +109,7 @@ def test_answers_come_from_the_address_that_was_spoken_to(rig: Rig, peer: FarPee
 def test_the_cached_source_is_cleared(rig: Rig, peer: FarPeer, session: Session, how: str) -> None:
     peer.send(session.seal(IN), to=OURS)
     rig.read()
-    source = rig.engine.source(peer.id)
+    source = rig.source(peer)
     assert source is not None
     assert source.local == socket.inet_aton(OURS)
     match how:
@@ -123,7 +123,7 @@ def test_the_cached_source_is_cleared(rig: Rig, peer: FarPeer, session: Session,
             rig.engine.set_fwmark(0)
         case "new sockets":
             rig.up()
-    assert rig.engine.source(peer.id) == Source(peer.endpoint)
+    assert rig.source(peer) == Source(peer.endpoint)
     rig.write(OUT)
     assert peer.open(session).source == ("127.0.0.1", rig.port)
 
@@ -146,7 +146,7 @@ def test_a_source_that_is_gone_is_forgotten_and_the_packet_sent(
     rig.engine.handshake_accepted(peer.id, Source(peer.endpoint, local, ifindex), 92)
     rig.write(OUT, OUT, OUT)
     assert [peer.open(session).counter for _ in range(3)] == [1, 2, 3]
-    assert rig.engine.source(peer.id) == Source(peer.endpoint)
+    assert rig.source(peer) == Source(peer.endpoint)
     assert rig.drops(peer) == {}
     assert peer.hears_nothing(), "nothing was sent twice"
 
@@ -191,13 +191,13 @@ def test_an_error_that_waits_costs_no_packet(rig: Rig, peer: FarPeer, session: S
 
 
 def test_what_cannot_be_sent_is_counted_and_no_more(rig: Rig, peer: FarPeer, session: Session) -> None:
-    before = rig.engine.counters(peer.id).tx_bytes
+    before = rig.counters(peer).tx_bytes
     rig.engine.set_endpoint(peer.id, Endpoint("255.255.255.255", 9))  # EACCES without SO_BROADCAST.
     rig.write(OUT)
     rig.wait_for_drop(Drop.SEND_ERROR, peer)
     rig.engine.send_handshake(peer.id, bytes(148))
     rig.wait_for_drop(Drop.SEND_ERROR, peer, 2)
-    assert rig.engine.counters(peer.id).tx_bytes == before
+    assert rig.counters(peer).tx_bytes == before
     assert rig.engine.take_failure() is None
 
 

@@ -37,7 +37,7 @@ def test_our_own_datagram_is_not_sent_again(rig: Rig, everywhere: FarPeer) -> No
 def test_without_keys_it_is_not_staged_either(rig: Rig, everywhere: FarPeer) -> None:
     rig.write(to_endpoint(everywhere, ports(rig.port, everywhere.endpoint.port)))
     rig.wait_for_drop(Drop.ROUTING_LOOP, everywhere)
-    assert not rig.engine.traffic(everywhere.id).staged
+    assert not rig.traffic(everywhere).staged
 
 
 @pytest.mark.parametrize("ours", [True, False])

@@ -18,7 +18,7 @@ def test_packets_wait_for_keys_and_then_go_in_order(rig: Rig, peer: FarPeer) -> 
     packets = [numbered(number) for number in range(40)]
     rig.write(*packets)
     assert rig.notices(peer) == Notice.KEYS_NEEDED
-    assert rig.engine.traffic(peer.id).staged
+    assert rig.traffic(peer).staged
     assert peer.hears_nothing()
     session = Session(1, is_initiator=True)
     rig.engine.install(peer.id, session.keys, Slot.CURRENT)
@@ -26,7 +26,7 @@ def test_packets_wait_for_keys_and_then_go_in_order(rig: Rig, peer: FarPeer) -> 
     assert [one.payload for one in opened] == packets
     assert [one.counter for one in opened] == list(range(40))
     assert peer.hears_nothing(), "staged packets take the place of the keepalive"
-    assert not rig.engine.traffic(peer.id).staged
+    assert not rig.traffic(peer).staged
 
 
 @pytest.mark.parametrize("extra", [0, 1, 100])
@@ -76,7 +76,7 @@ def test_staged_packets_can_be_dropped(rig: Rig, peer: FarPeer) -> None:
     rig.settle()
     rig.engine.drop_staged(peer.id)
     assert rig.drops(peer) == {Drop.NO_KEY: 2}
-    assert not rig.engine.traffic(peer.id).staged
+    assert not rig.traffic(peer).staged
     rig.connect(peer)
     assert peer.hears_nothing()
 
@@ -101,7 +101,7 @@ def test_keepalive_without_keys_is_staged_and_asks_for_them(rig: Rig, peer: FarP
     rig.engine.send_keepalive(peer.id)
     rig.engine.send_keepalive(peer.id)
     assert rig.notices(peer) == Notice.KEYS_NEEDED
-    assert rig.engine.traffic(peer.id).staged
+    assert rig.traffic(peer).staged
     session = rig.connect(peer)
     assert peer.hears_nothing(), "one empty packet is enough"
     rig.write(numbered(1))

@@ -1,4 +1,8 @@
-"""Hostile datagrams: a device that is fuzzed stays up and says nothing to those it does not know."""
+"""Hostile datagrams: a device that is fuzzed stays up and says nothing to those it does not know.
+
+In the simulation, which has the Python engine; test_engines.py does the same with either engine on real
+sockets, and tests/engine/test_differential.py compares the two.
+"""
 
 from collections.abc import Iterator
 from random import Random

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.needs import need
-from tests.netns.daemon import PROJECT, DeviceDump, Program, subject
+from tests.netns.daemon import PROJECT, DeviceDump, Program, assert_engine, subject
 from tests.netns.lab import End, Lab, Party, side
 from tests.netns.namespace import UAPI_SOCKETS, Namespace, new_interface_name, run
 from tests.netns.traffic import assert_pings, assert_transfers
@@ -75,6 +75,8 @@ class Host:
         """What ``wg-quick COMMAND FILE`` prints; that it returns shows that the daemon holds no pipe open."""
         argv = ("wg-quick", command, str(self.config_file))
         done = self.namespace.run(*argv, check=check, timeout=20, env=self.environment)
+        if command == "up" and done.returncode == 0 and subject() is Program.PYWG:
+            assert_engine(self.interface, self.environment)
         return done.stdout + done.stderr
 
     def state(self) -> dict[str, str]:
@@ -217,6 +219,8 @@ def test_the_daemon_in_the_background_holds_nothing_open(lab: Lab, tmp_path: Pat
         stdin=subprocess.DEVNULL,
     )
     assert started.returncode == 0, started.stderr
+    if subject() is Program.PYWG:
+        assert_engine(host.interface, host.environment)
     assert host.dump().private_key == "(none)"
     assert len(host.namespace.pids()) == 1
     host.namespace.ip("link", "delete", host.interface)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.needs import need
+from tests.needs import ENGINES, need
 from tests.netns.daemon import Program, new_preshared_key, subject
 from tests.netns.lab import End, Lab, Tunnel, endpoint
 from tests.netns.traffic import (
@@ -41,11 +41,21 @@ def _needed() -> None:
     need("wireguard-go")
 
 
-def tunnel_with_go(lab: Lab, role: str, *, outer_family: int = 4, preshared_key: str | None = None) -> Tunnel:
+def tunnel_with_go(
+    lab: Lab,
+    role: str,
+    *,
+    outer_family: int = 4,
+    preshared_key: str | None = None,
+    engine: str | None = None,
+) -> Tunnel:
     """A tunnel in which the program under test has `role` and wireguard-go the other."""
     ours, theirs = subject(), Program.WIREGUARD_GO
     initiator, responder = (ours, theirs) if role == INITIATOR else (theirs, ours)
-    return lab.tunnel(initiator, responder, outer_family=outer_family, preshared_key=preshared_key)
+    engines = None if engine is None else (engine, engine)
+    return lab.tunnel(
+        initiator, responder, outer_family=outer_family, preshared_key=preshared_key, engines=engines
+    )
 
 
 def latest_handshakes(tunnel: Tunnel) -> tuple[int, int]:
@@ -191,9 +201,14 @@ def test_roaming_during_a_transfer(lab: Lab, who: str, outer: int) -> None:
 
 
 @pytest.mark.timeout(200)
-def test_a_session_lives_through_a_rekey(lab: Lab) -> None:
-    """Both roles at once: past 120 s the initiator makes new keys under traffic and no ping is lost."""
-    tunnels = [tunnel_with_go(lab, role) for role in ROLES]
+def test_a_session_lives_through_a_rekey(lab_of_both: Lab) -> None:
+    """Both roles of both engines at once, and one engine against the other.
+
+    Past 120 s the initiator makes new keys under traffic and no ping is lost.
+    """
+    lab = lab_of_both
+    tunnels = [tunnel_with_go(lab, role, engine=engine) for role in ROLES for engine in ENGINES]
+    tunnels.append(lab.tunnel(subject(), subject(), engines=("python", "native")))
     for tunnel in tunnels:
         assert_pings(tunnel.initiator.namespace, tunnel.responder.addresses.inner4, count=1)
     started = [latest_handshakes(tunnel) for tunnel in tunnels]

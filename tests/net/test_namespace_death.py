@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.needs import ENGINES, need_engine
 from tests.net.inside import new_namespace
+from tests.netns.daemon import assert_engine
 from tests.netns.namespace import NAMESPACES, UAPI_SOCKETS, Namespace, new_interface_name, run
 from tests.netns.wait import until
 
@@ -44,18 +46,21 @@ class Moved:
         return not self.home.pids() and not self.socket.exists()
 
 
-@pytest.fixture
-def moved() -> Iterator[Moved]:
+@pytest.fixture(params=ENGINES)
+def moved(request: pytest.FixtureRequest) -> Iterator[Moved]:
+    need_engine(request.param)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "PYWG_ENGINE": request.param}
     interface = new_interface_name()
     with new_namespace() as home, new_namespace() as other:
         try:
             subprocess.run(
                 home.command(sys.executable, "-P", "-m", "pywg", interface),
-                env=os.environ | {"PYTHONPATH": str(PROJECT)},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 timeout=30,
                 check=True,
             )
+            assert_engine(interface, environment)
             (pid,) = home.pids()
             home.ip("link", "set", interface, "netns", other.name)
             other.ip("link", "set", interface, "up")

@@ -2,7 +2,8 @@
 
 Comes in: a program, a namespace and `wg` arguments. Goes out: running daemons and parsed `wg show ... dump`.
 Rule: the program under test is asked for by `subject()`; ``PYWG_TEST_SUBJECT=wireguard-go`` swaps it for
-wireguard-go, to tell a fault of these tests from one of pywg.
+wireguard-go, to tell a fault of these tests from one of pywg. Its engine is asked for by PYWG_ENGINE, and no
+daemon is handed out that runs another.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from pywg.uapi.client import UapiClient
 from tests.netns.namespace import UAPI_SOCKETS, CommandError, Namespace, run, socket_answers
 from tests.netns.wait import until
 
@@ -27,14 +29,20 @@ class Program(Enum):
     """Which WireGuard to run."""
 
     PYWG = "pywg"
+    HASTY = "pywg with short limits"
     WIREGUARD_GO = "wireguard-go"
+
+    @property
+    def is_pywg(self) -> bool:
+        """Whether it is ours."""
+        return self is not Program.WIREGUARD_GO
 
     @property
     def argv(self) -> list[str]:
         """The command line, without interface."""
-        if self is Program.PYWG:
-            return [sys.executable, "-P", "-m", "pywg"]
-        return ["wireguard-go"]
+        if self is Program.WIREGUARD_GO:
+            return ["wireguard-go"]
+        return [sys.executable, "-P", "-m", "pywg" if self is Program.PYWG else "tests.netns.hasty_daemon"]
 
 
 def subject() -> Program:
@@ -45,6 +53,16 @@ def subject() -> Program:
 def daemon_environment(**more: str) -> dict[str, str]:
     """The environment daemons are started in: this tree's pywg, and every log line."""
     return os.environ | {"PYTHONPATH": str(PROJECT), "LOG_LEVEL": "verbose"} | more
+
+
+def assert_engine(interface: str, environment: Mapping[str, str]) -> None:
+    """The daemon, which was started in this environment, runs the engine that it asks for, if any."""
+    asked = environment.get("PYWG_ENGINE", "auto")
+    status = UapiClient(interface).status()
+    assert status is not None, f"{interface}: this is not pywg"
+    assert asked in {"auto", status.engine}, (
+        f"{interface}: runs the {status.engine} engine ({status.engine_reason}) instead of {asked}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +143,14 @@ class Daemon:
 
         Raises CommandError with its log.
         """
+        environment = daemon_environment(**env)
         with log_file.open("wb") as log:
             process = subprocess.Popen(
                 namespace.command(*program.argv, "-f", interface),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=daemon_environment(**env),
+                env=environment,
             )
         daemon = cls(program, namespace, interface, process, log_file)
         try:
@@ -142,6 +161,8 @@ class Daemon:
             )
             if process.poll() is not None:
                 raise CommandError(f"{program.value} {interface}: exit {process.returncode}")
+            if program.is_pywg:
+                assert_engine(interface, environment)
         except AssertionError as error:
             daemon.kill()
             raise CommandError(f"{error}\n{daemon.log()}") from None
@@ -212,7 +233,7 @@ class Daemon:
         try:
             if self.process.poll() is None:
                 code = self.stop()
-                assert code == 0 or self.program is not Program.PYWG, f"{self.interface}: exit {code}"
+                assert code == 0 or not self.program.is_pywg, f"{self.interface}: exit {code}"
             until(lambda: not self.namespace.has_link(self.interface), "the interface is gone", seconds=2)
             self.assert_gone()
         finally:

@@ -153,9 +153,10 @@ class Lab:
         self._stack.callback(daemon.close)
         return daemon
 
-    def end(self, program: Program, namespace: Namespace, number: int) -> End:
+    def end(self, program: Program, namespace: Namespace, number: int, **env: str) -> End:
         """A daemon with keys and the addresses of side `number`, not yet configured."""
-        return End(namespace=namespace, daemon=self.start(program, namespace), addresses=side(number))
+        daemon = self.start(program, namespace, **env)
+        return End(namespace=namespace, daemon=daemon, addresses=side(number))
 
     def tunnel(
         self,
@@ -164,11 +165,16 @@ class Lab:
         *,
         outer_family: int = 4,
         preshared_key: str | None = None,
+        engines: tuple[str, str] | None = None,
     ) -> Tunnel:
-        """Two joined namespaces, a daemon in each, configured and up; nothing was sent yet."""
+        """Two joined namespaces, a daemon in each, configured and up; nothing was sent yet.
+
+        `engines` of initiator and responder, where they are pywg; else the environment chooses.
+        """
         one, other = self.namespace("a"), self.namespace("b")
         self.join(one, other)
-        first, second = self.end(initiator, one, 1), self.end(responder, other, 2)
+        asked = [{}, {}] if engines is None else [{"PYWG_ENGINE": engine} for engine in engines]
+        first, second = self.end(initiator, one, 1, **asked[0]), self.end(responder, other, 2, **asked[1])
         for each in (first, second):
             for address, bits in ((each.addresses.outer4, 24), (each.addresses.outer6, 64)):
                 each.namespace.ip("address", "add", f"{address}/{bits}", "dev", "eth0")

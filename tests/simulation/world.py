@@ -2,6 +2,10 @@
 
 Everything random is drawn from one seeded generator and everything that happens is hashed, so the same seed
 gives the same `World.trace`. Nothing here knows WireGuard but for what `Machine` puts together.
+
+By its nature this is for the Python engine only: an engine with threads and system calls of its own cannot be
+replayed. tests/engine and tests/device are for both engines, and hold the native one to what the Python one
+does here.
 """
 
 import hashlib
