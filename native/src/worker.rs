@@ -24,8 +24,10 @@ use crate::sys::udp::{self, Udp};
 
 /// Frames, or receives, between two looks at the orders.
 const BATCH: usize = 64;
-/// Longest datagram or IP packet.
-const MOST: usize = 65_536;
+/// Longest datagram, or several merged.
+const MOST_RECEIVED: usize = 65_536;
+/// Longest frame: what the length field of IPv6 can say, its header, and the `virtio_net_hdr`.
+const MOST_READ: usize = VNET_HDR + 40 + 65_535;
 
 const ORDERS: usize = 0;
 const TUN: usize = 1;
@@ -187,7 +189,7 @@ pub fn outbound(plane: &Arc<Plane>, desk: &Arc<Desk>) -> io::Result<impl FnOnce(
     let poll = Poll::new()?;
     poll.add(desk.event.fd(), ORDERS)?;
     poll.add(plane.tun.fd(), TUN)?;
-    let mut worker = FromTun { poll, frame: vec![0; VNET_HDR + MOST].into_boxed_slice() };
+    let mut worker = FromTun { poll, frame: vec![0; MOST_READ].into_boxed_slice() };
     let (plane, desk) = (Arc::clone(plane), Arc::clone(desk));
     Ok(move || serve(&plane, &desk, &mut worker))
 }
@@ -241,7 +243,7 @@ pub fn inbound(
 ) -> io::Result<impl FnOnce() + Send + use<>> {
     let poll = Poll::new()?;
     poll.add(desk.event.fd(), ORDERS)?;
-    let buffer = vec![0; MOST].into_boxed_slice();
+    let buffer = vec![0; MOST_RECEIVED].into_boxed_slice();
     let mut worker = FromUdp { poll, sockets: None, buffer, inbound: Inbound::new(offload) };
     let (plane, desk) = (Arc::clone(plane), Arc::clone(desk));
     Ok(move || serve(&plane, &desk, &mut worker))
