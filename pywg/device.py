@@ -143,10 +143,10 @@ class Device:
         self._schedule()
 
     def _use(self, sockets: UdpSockets) -> None:
+        self._engine.swap_sockets(sockets)
         self._sockets = sockets
         self._socket_error = ""
         self._listen_port = sockets.port
-        self._engine.swap_sockets(sockets)
 
     def _stop(self) -> None:
         if self._sockets is None:
@@ -286,12 +286,11 @@ class Device:
                 raise ApplyError(EADDRINUSE, f"{self._socket_error}; the interface has no sockets")
         elif port != self._listen_port:
             try:
-                sockets = self._open_sockets(port, self._fwmark)
+                self._use(self._open_sockets(port, self._fwmark))
             except OSError as error:
                 raise ApplyError(
                     EADDRINUSE, _port_message(port, error) + f"; still using port {self._listen_port}"
                 ) from None
-            self._use(sockets)
 
     def _apply_peer(self, block: PeerChange, routes: list[AllowedIpChange], touched: dict[int, Peer]) -> None:
         identity = self._handshakes.identity

@@ -12,14 +12,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use parking_lot::MutexGuard;
+
 use crate::allowed_ips::Prefix;
 use crate::drops::Cause;
 use crate::keypair::{Keypair, Session};
 use crate::limits::Limits;
 use crate::mailbox::{Mailbox, notice};
+use crate::outbound::Outbound;
 use crate::peer::{Facts, Peer};
 use crate::plane::{Clock, Plane, Sockets};
-use crate::sys::tun::{Offload, Tun};
+use crate::sys::tun::Tun;
 use crate::sys::udp::{Endpoint, Source, Udp};
 use crate::transmit::{self, Sent};
 use crate::worker::{self, Desk};
@@ -51,7 +54,6 @@ pub struct Engine {
     outbound: Arc<Desk>,
     inbound: Arc<Desk>,
     threads: Vec<JoinHandle<()>>,
-    offload: Offload,
 }
 
 impl Engine {
@@ -68,7 +70,6 @@ impl Engine {
             outbound: Arc::new(Desk::new()?),
             inbound: Arc::new(Desk::new()?),
             threads: Vec::new(),
-            offload: Offload::default(),
         })
     }
 
@@ -88,12 +89,18 @@ impl Engine {
             return Ok(());
         }
         if self.plane.tun.vnet_hdr() {
-            self.offload = self.plane.tun.enable_offload();
+            *self.plane.offload.lock() = self.plane.tun.enable_offload();
         }
-        let inbound = worker::inbound(&self.plane, &self.inbound, self.offload)?;
+        let inbound = worker::inbound(&self.plane, &self.inbound)?;
         let outbound = worker::outbound(&self.plane, &self.outbound)?;
         self.threads.push(thread::Builder::new().name("pywg-inbound".into()).spawn(inbound)?);
-        self.threads.push(thread::Builder::new().name("pywg-outbound".into()).spawn(outbound)?);
+        match thread::Builder::new().name("pywg-outbound".into()).spawn(outbound) {
+            Ok(thread) => self.threads.push(thread),
+            Err(error) => {
+                self.close();
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
@@ -127,10 +134,11 @@ impl Engine {
             outbound.segmentation.reset();
             *self.plane.sockets.write() = sockets.map(Arc::new);
         }
-        self.clear_all_sources();
         if !self.threads.is_empty() {
             self.inbound.swap();
         }
+        // Now, for until then a batch from the old ones may have set them again.
+        self.clear_all_sources();
     }
 
     /// Handshakes queued under another key are dropped.
@@ -188,6 +196,7 @@ impl Engine {
     /// The id is unknown, here and below.
     pub fn remove_peer(&mut self, id: u64) -> Result<Vec<u32>> {
         let peer = self.peers.remove(&id).ok_or(UnknownPeer(id))?;
+        let sending = self.nothing_sealed();
         self.plane.routes.write().remove_owner(id);
         let mut state = peer.state.lock();
         self.plane.relocate(&peer, &mut state, None);
@@ -195,6 +204,7 @@ impl Engine {
         state.staged.clear();
         let gone = state.slots.drop_all();
         drop(state);
+        drop(sending);
         let mut freed = self.plane.mailbox.forget(id);
         freed.extend(self.plane.release(&gone));
         Ok(freed)
@@ -204,6 +214,7 @@ impl Engine {
     pub fn set_endpoint(&self, id: u64, endpoint: Option<Endpoint>) -> Result<()> {
         let peer = self.peer(id)?;
         let source = endpoint.map(|endpoint| Source { endpoint, local: None, ifindex: 0 });
+        let _sending = self.nothing_sealed();
         self.plane.relocate(peer, &mut peer.state.lock(), source);
         Ok(())
     }
@@ -259,13 +270,17 @@ impl Engine {
 
     /// Forget all three. Returns the local indices freed.
     pub fn drop_keypairs(&self, id: u64) -> Result<Vec<u32>> {
-        let gone = self.peer(id)?.state.lock().slots.drop_all();
+        let peer = self.peer(id)?;
+        let _sending = self.nothing_sealed();
+        let gone = peer.state.lock().slots.drop_all();
         Ok(self.plane.release(&gone))
     }
 
     /// Our private key changed: receive under the keypairs, send under none, promote none of them.
     pub fn expire_sending(&self, id: u64) -> Result<()> {
-        self.peer(id)?.state.lock().slots.expire_sending();
+        let peer = self.peer(id)?;
+        let _sending = self.nothing_sealed();
+        peer.state.lock().slots.expire_sending();
         Ok(())
     }
 
@@ -408,17 +423,20 @@ impl Engine {
                 names.into_iter().flatten().collect::<Vec<_>>().join(" ")
             },
         );
+        let offload = *self.plane.offload.lock();
         let (segments, refused) = self.plane.outbound.lock().segmentation.status();
         vec![
             ("sockets", sockets),
             ("cipher", crate::aead::CIPHER.to_owned()),
             ("tun_vnet_hdr", yes(self.plane.tun.vnet_hdr())),
-            ("tun_tcp_segments", yes(self.offload.tcp)),
-            ("tun_udp_segments", yes(self.offload.udp)),
-            ("udp_segments_sent", yes(segments)),
+            ("tun_tcp_segments", yes(offload.tcp)),
+            ("tun_udp_segments", yes(offload.udp)),
+            ("udp4_segments", yes(segments[0])),
+            ("udp6_segments", yes(segments[1])),
             ("routes_without_segments", refused.to_string()),
             ("handshakes_queued", self.plane.mailbox.handshakes_waiting().to_string()),
             ("keypairs", self.plane.keypairs.read().len().to_string()),
+            ("last_fault", crate::fault::last().unwrap_or_else(|| "none".to_owned())),
         ]
     }
 
@@ -439,6 +457,14 @@ impl Engine {
     /// Let the next batch of a thread meet a fault.
     pub fn fault(&self, of_inbound: bool) {
         if of_inbound { &self.inbound } else { &self.outbound }.fault();
+    }
+
+    /// Send what was sealed, and seal nothing for as long as this is held: what changes now holds for every packet
+    /// that leaves after the call.
+    fn nothing_sealed(&self) -> MutexGuard<'_, Outbound> {
+        let mut outbound = self.plane.outbound.lock();
+        outbound.flush_run(&self.plane);
+        outbound
     }
 
     fn peer(&self, id: u64) -> Result<&Arc<Peer>> {

@@ -30,7 +30,6 @@ pub struct Inbound {
     payloads: Vec<Span>,
     packets: Vec<Span>,
     coalescer: Coalescer,
-    offload: Offload,
 }
 
 /// The head of message 4.
@@ -73,7 +72,6 @@ impl Inbound {
             payloads: Vec::new(),
             packets: Vec::new(),
             coalescer: Coalescer::new(offload.tcp, offload.udp),
-            offload,
         }
     }
 
@@ -140,14 +138,24 @@ impl Inbound {
         if present.confirms
             && let Some(first) = run.take()
         {
-            // What was received must be accounted before the staged packets answer it.
-            self.received(plane, &first, buffer, arrival, now);
-            confirm(plane, &first.keypair);
+            // What was received must be accounted before the staged packets answer it; and confirmed before it is
+            // delivered, for what it makes the machine send must go out under the new keys.
+            if self.account(plane, &first, arrival, now) {
+                confirm(plane, &first.keypair);
+                self.deliver(plane, &first.keypair, buffer, arrival.ecn);
+            }
         }
     }
 
     /// Account the authentic packets of a run, and deliver them.
     fn received(&mut self, plane: &Plane, run: &Run, buffer: &mut [u8], arrival: &Arrival, now: u64) {
+        if self.account(plane, run, arrival, now) {
+            self.deliver(plane, &run.keypair, buffer, arrival.ecn);
+        }
+    }
+
+    /// Returns whether the peer is still there; if not, nothing is left to deliver.
+    fn account(&mut self, plane: &Plane, run: &Run, arrival: &Arrival, now: u64) -> bool {
         let peer = &run.keypair.owner;
         let mut state = peer.state.lock();
         let mut bits = 0;
@@ -165,12 +173,11 @@ impl Inbound {
         let removed = state.removed;
         drop(state);
         if removed {
-            return self.payloads.clear();
-        }
-        if bits != 0 {
+            self.payloads.clear();
+        } else if bits != 0 {
             plane.mailbox.notify(peer.id, bits);
         }
-        self.deliver(plane, &run.keypair, buffer, arrival.ecn);
+        !removed
     }
 
     /// To the TUN, what is a sound IP packet whose source belongs to the peer.
@@ -232,15 +239,11 @@ impl Inbound {
             }
         }
         if !takes_merged {
-            self.offload = Offload { tcp: false, udp: false };
+            *plane.offload.lock() = Offload::default();
+            plane.mailbox.fail("tun_segments", libc::EINVAL);
             self.coalescer = Coalescer::new(false, false);
         }
         refused
-    }
-
-    /// Which merged frames the TUN takes, as far as is known now.
-    pub fn offload(&self) -> &Offload {
-        &self.offload
     }
 }
 
@@ -272,15 +275,17 @@ fn authenticate(plane: &Plane, keypair: &Keypair, counter: u64, datagram: &mut [
 /// The initiator has the keys: *next* becomes *current*, and what waited for it may go.
 fn confirm(plane: &Plane, keypair: &Arc<Keypair>) {
     let peer = &keypair.owner;
+    // First the send lock: nothing newer may leave under the new key before what was staged.
+    let mut outbound = plane.outbound.lock();
     let mut state = peer.state.lock();
     // The control plane may have taken it away meanwhile.
     if !state.slots.awaits(keypair) {
         return;
     }
     let freed = plane.release(&state.slots.confirm_next());
-    drop(state);
     plane.mailbox.notify_confirmed(peer.id, keypair.local_index, &freed);
-    plane.outbound.lock().flush_staged(plane, peer);
+    drop(state);
+    outbound.flush_staged(plane, peer);
 }
 
 /// Lengths and places in a receive buffer have at most 17 bits.

@@ -13,6 +13,7 @@ mod aead;
 mod allowed_ips;
 mod drops;
 mod engine;
+mod fault;
 mod inbound;
 mod inner;
 mod keypair;

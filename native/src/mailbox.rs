@@ -177,10 +177,12 @@ impl Mailbox {
     pub fn take_notices(&self, most: usize) -> Vec<(u64, Told)> {
         let mut guard = self.inside.lock();
         let inside = &mut *guard;
-        let count = most.min(inside.dirty.len());
-        let taken =
-            inside.dirty.drain(..count).map(|peer| (peer, inside.told.remove(&peer).unwrap_or_default()));
-        let taken = taken.collect();
+        let mut taken = Vec::new();
+        while taken.len() < most
+            && let Some(peer) = inside.dirty.pop_front()
+        {
+            taken.extend(inside.told.remove(&peer).map(|told| (peer, told)));
+        }
         self.settle(inside);
         taken
     }
@@ -196,8 +198,8 @@ impl Mailbox {
     /// The peer is gone. Returns the freed indices its notice would have told of.
     pub fn forget(&self, peer: u64) -> Vec<u32> {
         let mut inside = self.inside.lock();
+        // Its place in the list stays, for to look for it would take long; it is passed over there.
         let Some(told) = inside.told.remove(&peer) else { return Vec::new() };
-        inside.dirty.retain(|&dirty| dirty != peer);
         self.settle(&mut inside);
         told.freed
     }
@@ -210,7 +212,7 @@ impl Mailbox {
     }
 
     fn settle(&self, inside: &mut Inside) {
-        let waits = !(inside.handshakes.is_empty() && inside.dirty.is_empty() && inside.failures.is_empty());
+        let waits = !(inside.handshakes.is_empty() && inside.told.is_empty() && inside.failures.is_empty());
         if inside.is_set && !waits {
             inside.is_set = false;
             self.wakeup.clear();

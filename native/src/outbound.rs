@@ -42,6 +42,7 @@ pub struct Outbound {
     /// What is known of routes that take no segmented batches.
     pub segmentation: Segmentation,
     unreachable: Unreachable,
+    is_full: bool,
 }
 
 /// Messages that lie one after another at the start of `sealed`.
@@ -104,6 +105,7 @@ impl Outbound {
             run: None,
             segmentation: Segmentation::new(),
             unreachable: Unreachable::new(),
+            is_full: false,
         }
     }
 
@@ -169,12 +171,18 @@ impl Outbound {
         self.flush_run(plane);
     }
 
+    /// Whether the kernel had no room for some of what was sent since this was last asked.
+    pub fn take_full(&mut self) -> bool {
+        std::mem::take(&mut self.is_full)
+    }
+
     /// Hand what is sealed to the kernel.
     pub fn flush_run(&mut self, plane: &Plane) {
         let Some(run) = self.run.take() else { return };
         let data = &self.sealed[..run.bytes];
         let sent = transmit::batch(plane, &mut self.segmentation, &run.source, run.tos, data, run.size);
         let mut state = run.peer.state.lock();
+        self.is_full |= sent.is_full;
         state.tx_bytes += sent.bytes as u64;
         if sent.refused > 0 {
             state.drops.add(Cause::SendError, sent.refused);
@@ -262,10 +270,6 @@ impl Outbound {
             is_closed: false,
         });
         let message = &mut self.sealed[run.bytes..run.bytes + size];
-        run.count += 1;
-        run.bytes += size;
-        run.is_closed = size < run.size;
-
         let (header, body) = message.split_at_mut(HEADER);
         header[..4].copy_from_slice(&4u32.to_le_bytes());
         header[4..8].copy_from_slice(&keypair.remote_index.to_le_bytes());
@@ -273,6 +277,10 @@ impl Outbound {
         packets.write(n, &mut body[..length]);
         body[length..padded].fill(0);
         keypair.sealer.seal(counter, body);
+        // Last: what is not sealed is no part of the run, whatever happens before.
+        run.count += 1;
+        run.bytes += size;
+        run.is_closed = size < run.size;
     }
 
     /// Tell the sender of a packet that nobody can take it.

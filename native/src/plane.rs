@@ -24,7 +24,7 @@ use crate::offload::virtio::VNET_HDR;
 use crate::outbound::Outbound;
 use crate::peer::{Peer, PeerState};
 use crate::sys::clock;
-use crate::sys::tun::{self, Tun};
+use crate::sys::tun::{self, Offload, Tun};
 use crate::sys::udp::{Endpoint, Source, Udp};
 
 /// The pair of sockets on one port. One of them is absent where the machine lacks that family.
@@ -92,6 +92,9 @@ impl Hasher for IndexHasher {
     }
 }
 
+/// Most errors read from a socket at once: whoever can make them can make very many.
+const MOST_ERRORS: usize = 256;
+
 /// One device's data plane at rest; `outbound` and `inbound` move it.
 pub struct Plane {
     /// Fixed for its life.
@@ -102,6 +105,8 @@ pub struct Plane {
     pub mtu: AtomicUsize,
     /// The device.
     pub tun: Tun,
+    /// Which merged frames the TUN takes, as far as is known now.
+    pub offload: Mutex<Offload>,
     /// None: the device is down.
     pub sockets: RwLock<Option<Arc<Sockets>>>,
     /// Which peer an inner address belongs to.
@@ -126,6 +131,7 @@ impl Plane {
             clock,
             mtu: AtomicUsize::new(mtu),
             tun,
+            offload: Mutex::default(),
             sockets: RwLock::default(),
             routes: RwLock::new(AllowedIps::new()),
             keypairs: RwLock::default(),
@@ -181,7 +187,8 @@ impl Plane {
 
     /// Count what the network told of earlier datagrams; a waiting one makes the socket look readable.
     pub fn drain_errors(&self, udp: &Udp) {
-        while let Some(error) = udp.take_error() {
+        for _ in 0..MOST_ERRORS {
+            let Some(error) = udp.take_error() else { break };
             let peer = self.at_endpoint.lock().get(&error.endpoint).cloned();
             if let Some(peer) = peer {
                 peer.state.lock().count_icmp_error(error.errno);

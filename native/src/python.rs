@@ -15,11 +15,11 @@ use std::time::Duration;
 use pyo3::exceptions::{PyKeyError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use zeroize::Zeroizing;
 
 use crate::aead::{CIPHER, Key, erase_stack};
 use crate::allowed_ips::Prefix;
 use crate::engine::{self, AllowedIpChange, UnknownPeer};
+use crate::fault;
 use crate::keypair::Session;
 use crate::limits::Limits;
 use crate::plane::Clock;
@@ -94,9 +94,8 @@ fn given(py: Python<'_>, source: Source) -> GivenSource<'_> {
     ((packed(py, endpoint.address), endpoint.port, endpoint.scope), local, ifindex)
 }
 
-fn key(bytes: &[u8]) -> PyResult<Zeroizing<[u8; 32]>> {
-    let key = bytes.try_into().map_err(|_| PyValueError::new_err("a key has 32 bytes"))?;
-    Ok(Zeroizing::new(key))
+fn key(bytes: &[u8]) -> PyResult<&[u8; 32]> {
+    bytes.try_into().map_err(|_| PyValueError::new_err("a key has 32 bytes"))
 }
 
 /// One device's data plane. Not for use by several threads at once.
@@ -192,7 +191,7 @@ impl Engine {
         let mac1_key = mac1_key.map(key).transpose()?;
         let engine = self.open()?;
         guarded(|| {
-            engine.set_mac1_key(mac1_key.map(|key| *key));
+            engine.set_mac1_key(mac1_key.copied());
             Ok(())
         })
     }
@@ -231,15 +230,14 @@ impl Engine {
         guarded(|| Ok(engine.add_peer(peer)))
     }
 
-    fn remove_peer(&mut self, peer: u64) -> PyResult<Vec<u32>> {
+    fn remove_peer(&mut self, py: Python<'_>, peer: u64) -> PyResult<Vec<u32>> {
         let engine = self.open_mut()?;
-        guarded(|| Ok(engine.remove_peer(peer)?))
+        py.detach(|| guarded(|| Ok(engine.remove_peer(peer)?)))
     }
 
-    fn set_endpoint(&self, peer: u64, at: Option<PyEndpoint>) -> PyResult<()> {
+    fn set_endpoint(&self, py: Python<'_>, peer: u64, at: Option<PyEndpoint>) -> PyResult<()> {
         let at = at.as_ref().map(endpoint).transpose()?;
-        let engine = self.open()?;
-        guarded(|| Ok(engine.set_endpoint(peer, at)?))
+        self.waiting(py, |engine| Ok(engine.set_endpoint(peer, at)?))
     }
 
     fn source<'py>(&self, py: Python<'py>, peer: u64) -> PyResult<Option<GivenSource<'py>>> {
@@ -283,19 +281,18 @@ impl Engine {
         counter: u64,
         as_current: bool,
     ) -> PyResult<Vec<u32>> {
-        let (sealer, opener) = (Key::new(&*key(send_key)?), Key::new(&*key(receive_key)?));
+        // Made from where Python has them: no copy of ours is left on this stack.
+        let (sealer, opener) = (Key::new(key(send_key)?), Key::new(key(receive_key)?));
         let session = Session { sealer, opener, local_index, remote_index, is_initiator, born, counter };
         self.waiting(py, |engine| Ok(engine.install(peer, session, as_current)?))
     }
 
-    fn drop_keypairs(&self, peer: u64) -> PyResult<Vec<u32>> {
-        let engine = self.open()?;
-        guarded(|| Ok(engine.drop_keypairs(peer)?))
+    fn drop_keypairs(&self, py: Python<'_>, peer: u64) -> PyResult<Vec<u32>> {
+        self.waiting(py, |engine| Ok(engine.drop_keypairs(peer)?))
     }
 
-    fn expire_sending(&self, peer: u64) -> PyResult<()> {
-        let engine = self.open()?;
-        guarded(|| Ok(engine.expire_sending(peer)?))
+    fn expire_sending(&self, py: Python<'_>, peer: u64) -> PyResult<()> {
+        self.waiting(py, |engine| Ok(engine.expire_sending(peer)?))
     }
 
     fn arm_keys_needed(&self, peer: u64) -> PyResult<()> {
@@ -434,6 +431,7 @@ impl Engine {
 /// The native data plane of pywg; `pywg.engine.native` wraps it.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    fault::keep_quiet();
     module.add("CONTRACT", CONTRACT)?;
     module.add("CIPHER", CIPHER)?;
     module.add_class::<Engine>()

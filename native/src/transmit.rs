@@ -13,8 +13,6 @@ use crate::sys::udp::{self, Endpoint, Source, Udp};
 
 /// How often a send is repeated that failed for what ICMP said of an earlier datagram.
 const ATTEMPTS: u32 = 3;
-/// Milliseconds to wait for room in the socket's buffer before the rest of a batch is dropped.
-const PATIENCE_MS: i32 = 20;
 /// For how long an endpoint gets no segmented batches after its route refused one, in nanoseconds.
 const REFUSED_FOR: u64 = 60_000_000_000;
 /// Most endpoints remembered for that; at the limit all are forgotten.
@@ -52,6 +50,10 @@ pub struct Sent {
     pub refused: usize,
     /// Whether the source given was refused and the packets went, or go from now on, without it.
     pub source_is_gone: bool,
+    /// The kernel cannot segment on this socket: said once.
+    gave_up_segments: bool,
+    /// The socket's buffer is full.
+    pub is_full: bool,
     /// The socket itself is gone, and why.
     died: Option<i32>,
 }
@@ -59,7 +61,7 @@ pub struct Sent {
 impl Sent {
     /// That many datagrams did not go.
     pub fn nothing(refused: usize) -> Self {
-        Self { bytes: 0, refused, source_is_gone: false, died: None }
+        Self { bytes: 0, refused, source_is_gone: false, gave_up_segments: false, is_full: false, died: None }
     }
 }
 
@@ -67,8 +69,6 @@ impl Sent {
 trait Port {
     /// As `Udp::send`.
     fn send(&self, source: &Source, tos: u8, data: &[u8], segment: usize) -> io::Result<()>;
-    /// Wait for room in the socket's buffer, a little while.
-    fn wait_writable(&self);
     /// Count the errors that wait on the socket.
     fn drain_errors(&self);
 }
@@ -83,10 +83,6 @@ impl Port for Socket<'_> {
         self.udp.send(source, tos, data, segment)
     }
 
-    fn wait_writable(&self) {
-        self.udp.wait_writable(PATIENCE_MS);
-    }
-
     fn drain_errors(&self) {
         self.plane.drain_errors(self.udp);
     }
@@ -97,14 +93,14 @@ pub struct Segmentation {
     /// Most datagrams a batch may have.
     pub most: usize,
     refused_until: HashMap<Endpoint, u64>,
-    /// Cleared where the kernel said EIO: no segmentation on any route.
-    is_on: bool,
+    /// IPv4 and IPv6. Cleared where the kernel said EIO: no segmentation on that socket.
+    is_on: [bool; 2],
 }
 
 impl Segmentation {
     /// All routes take them until one refuses.
     pub fn new() -> Self {
-        Self { most: 2 * SEGMENTS_OF_OLD, refused_until: HashMap::new(), is_on: true }
+        Self { most: 2 * SEGMENTS_OF_OLD, refused_until: HashMap::new(), is_on: [true; 2] }
     }
 
     /// A route or an MTU changed: what was refused may pass again.
@@ -117,14 +113,15 @@ impl Segmentation {
         *self = Self::new();
     }
 
-    /// `on`, `off`, and of how many endpoints it is known that they take none.
-    pub fn status(&self) -> (bool, usize) {
+    /// Whether the sockets take segmented batches at all, and how many endpoints are known not to.
+    pub fn status(&self) -> ([bool; 2], usize) {
         (self.is_on, self.refused_until.len())
     }
 
     fn allows(&mut self, endpoint: &Endpoint, now: u64) -> bool {
-        if self.refused_until.is_empty() || !self.is_on {
-            return self.is_on;
+        let is_on = self.is_on[family(endpoint)];
+        if self.refused_until.is_empty() || !is_on {
+            return is_on;
         }
         match self.refused_until.get(endpoint) {
             None => true,
@@ -165,9 +162,16 @@ pub fn batch(
     let batch = Batch { port: &port, segmentation, source: *source, tos, size, now: plane.clock.now() };
     let sent = batch.send(data);
     if let Some(errno) = sent.died {
-        plane.mailbox.fail(if source.endpoint.address.is_ipv6() { "udp6" } else { "udp4" }, errno);
+        plane.mailbox.fail(["udp4", "udp6"][family(&source.endpoint)], errno);
+    }
+    if sent.gave_up_segments {
+        plane.mailbox.fail(["udp4_segments", "udp6_segments"][family(&source.endpoint)], libc::EIO);
     }
     sent
+}
+
+fn family(endpoint: &Endpoint) -> usize {
+    usize::from(endpoint.address.is_ipv6())
 }
 
 struct Batch<'a, P> {
@@ -182,8 +186,8 @@ struct Batch<'a, P> {
 impl<P: Port> Batch<'_, P> {
     fn send(mut self, mut data: &[u8]) -> Sent {
         let mut sent = Sent::nothing(0);
-        let mut segmenting =
-            data.len() > self.size && self.segmentation.allows(&self.source.endpoint, self.now);
+        let most_before = self.segmentation.most;
+        let mut segmenting = self.segmentation.allows(&self.source.endpoint, self.now);
         let (mut drained, mut segments_refused) = (false, false);
         while !data.is_empty() {
             let most = if segmenting { self.segmentation.most } else { 1 };
@@ -207,13 +211,18 @@ impl<P: Port> Batch<'_, P> {
                 } else {
                     segmenting = false;
                     segments_refused = errno != libc::EIO;
-                    self.segmentation.is_on &= segments_refused;
+                    self.segmentation.is_on[family(&self.source.endpoint)] &= segments_refused;
+                    sent.gave_up_segments |= !segments_refused;
                 }
             } else if REPORTED_BY_ICMP.contains(&errno) && !drained {
                 drained = true;
                 self.port.drain_errors();
             } else if SOURCE_GONE.contains(&errno) && self.forget_source() {
                 sent.source_is_gone = true;
+                // So that was what EINVAL meant, and not the segments.
+                segments_refused = false;
+                self.segmentation.most = most_before;
+                segmenting = self.segmentation.allows(&self.source.endpoint, self.now);
             } else if ABOUT_ONE.contains(&errno) && segment != 0 {
                 segmenting = false;
             } else if ABOUT_ONE.contains(&errno) && !rest.is_empty() {
@@ -221,6 +230,7 @@ impl<P: Port> Batch<'_, P> {
                 data = rest;
                 drained = false;
             } else {
+                sent.is_full = errno == libc::EAGAIN;
                 sent.died = udp::is_dead(&error).then_some(errno);
                 sent.refused += data.len().div_ceil(self.size);
                 break;
@@ -241,16 +251,11 @@ impl<P: Port> Batch<'_, P> {
     /// trying again.
     fn attempt(&self, data: &[u8], segment: usize) -> io::Result<()> {
         let mut attempt = 1;
-        let mut waited = false;
         loop {
             let Err(error) = self.port.send(&self.source, self.tos, data, segment) else { return Ok(()) };
             match error.raw_os_error().unwrap_or_default() {
                 // A queueing discipline dropped it. Without IP_RECVERR the kernel calls this a success.
                 libc::ENOBUFS => return Ok(()),
-                libc::EAGAIN if !waited => {
-                    waited = true;
-                    self.port.wait_writable();
-                }
                 libc::EAGAIN | libc::EINVAL | libc::EIO | libc::EBADF | libc::ENOTSOCK => return Err(error),
                 _ if attempt == ATTEMPTS => return Err(error),
                 _ => attempt += 1,

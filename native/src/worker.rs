@@ -19,11 +19,13 @@ use crate::outbound::Outbound;
 use crate::plane::{Plane, Sockets};
 use crate::sys::eventfd::Eventfd;
 use crate::sys::poll::{Poll, Ready};
-use crate::sys::tun::{self, Offload};
+use crate::sys::tun;
 use crate::sys::udp::{self, Udp};
 
 /// Frames, or receives, between two looks at the orders.
 const BATCH: usize = 64;
+/// Milliseconds to wait for room in a socket's buffer before more is read from the TUN.
+const PATIENCE_MS: i32 = 20;
 /// Longest datagram, or several merged.
 const MOST_RECEIVED: usize = 65_536;
 /// Longest frame: what the length field of IPv6 can say, its header, and the `virtio_net_hdr`.
@@ -217,7 +219,17 @@ impl Worker for FromTun {
                 }
             }
         }
-        plane.outbound.lock().flush_run(plane);
+        let is_full = {
+            let mut outbound = plane.outbound.lock();
+            outbound.flush_run(plane);
+            outbound.take_full()
+        };
+        if is_full && let Some(sockets) = plane.sockets() {
+            // Without the send lock: a slow uplink holds up the TUN, as it should, and nobody else.
+            for udp in sockets.all() {
+                udp.wait_writable(PATIENCE_MS);
+            }
+        }
     }
 
     fn recover(&mut self, plane: &Plane) {
@@ -232,19 +244,15 @@ struct FromUdp {
     inbound: Inbound,
 }
 
-/// The inbound thread. `offload`: which merged frames the TUN takes.
+/// The inbound thread.
 ///
 /// # Errors
 /// No descriptor is left.
-pub fn inbound(
-    plane: &Arc<Plane>,
-    desk: &Arc<Desk>,
-    offload: Offload,
-) -> io::Result<impl FnOnce() + Send + use<>> {
+pub fn inbound(plane: &Arc<Plane>, desk: &Arc<Desk>) -> io::Result<impl FnOnce() + Send + use<>> {
     let poll = Poll::new()?;
     poll.add(desk.event.fd(), ORDERS)?;
     let buffer = vec![0; MOST_RECEIVED].into_boxed_slice();
-    let mut worker = FromUdp { poll, sockets: None, buffer, inbound: Inbound::new(offload) };
+    let mut worker = FromUdp { poll, sockets: None, buffer, inbound: Inbound::new(*plane.offload.lock()) };
     let (plane, desk) = (Arc::clone(plane), Arc::clone(desk));
     Ok(move || serve(&plane, &desk, &mut worker))
 }
@@ -284,8 +292,8 @@ impl Worker for FromUdp {
         }
     }
 
-    fn recover(&mut self, _: &Plane) {
-        self.inbound = Inbound::new(*self.inbound.offload());
+    fn recover(&mut self, plane: &Plane) {
+        self.inbound = Inbound::new(*plane.offload.lock());
     }
 }
 
@@ -298,19 +306,22 @@ impl FromUdp {
     /// # Errors
     /// The socket died.
     fn receive(&mut self, plane: &Plane, udp: &Udp) -> io::Result<()> {
-        for count in 0..BATCH {
+        let (mut arrived, mut refused) = (false, false);
+        for _ in 0..BATCH {
             match udp.receive(&mut self.buffer) {
-                Ok(arrival) => self.inbound.receive(plane, &mut self.buffer, &arrival),
-                Err(error) if udp::is_dead(&error) => return Err(error),
-                Err(error) => {
-                    // Readable without a datagram: an ICMP error waits, and would wake us for ever. One that is told
-                    // of in place of a datagram waits in the queue as well.
-                    if count == 0 || error.kind() != io::ErrorKind::WouldBlock {
-                        plane.drain_errors(udp);
-                    }
-                    break;
+                Ok(arrival) => {
+                    arrived = true;
+                    self.inbound.receive(plane, &mut self.buffer, &arrival);
                 }
+                Err(error) if udp::is_dead(&error) => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // An ICMP error is told of in place of a datagram; the datagrams are still there.
+                Err(_) => refused = true,
             }
+        }
+        // Readable without a datagram: an ICMP error waits, and would wake us for ever.
+        if refused || !arrived {
+            plane.drain_errors(udp);
         }
         Ok(())
     }

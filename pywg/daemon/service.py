@@ -139,6 +139,9 @@ class _Service:
 
     def _engine_failed(self, failure: Failure) -> None:
         """Reading from a TUN whose interface was deleted fails with EBADFD, often before netlink tells."""
+        if failure.part.endswith("_segments"):
+            self._log.verbose(f"{failure.part}: the kernel refuses them here; going on with single packets")
+            return
         if failure.part == "engine" and not failure.errno:
             self._log.error(
                 "the engine met a fault of its own and dropped a batch of packets; please report this"

@@ -122,11 +122,11 @@ class HandshakeDatagram:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The TUN or a socket died, and the device cannot go on with it; or the engine met a fault of its own."""
+    """The TUN or a socket died, and the device cannot go on with it; or something less, only to be told."""
 
     part: str
-    """``tun``, ``udp4`` or ``udp6``; ``engine``: a batch of packets was lost to a fault in its code, and it
-    goes on."""
+    """``tun``, ``udp4`` or ``udp6``. Or, and the engine goes on: ``engine``, a batch of packets was lost to a
+    fault in its code; ``tun_segments``, ``udp4_segments`` or ``udp6_segments``, the kernel refuses those."""
     errno: int
     """What the system said; 0 if nothing."""
 
@@ -203,7 +203,8 @@ class Engine(Protocol):
     def swap_sockets(self, sockets: UdpSockets | None) -> None:
         """Use these from now on and close the ones before. Peers and keys stay; cached sources go.
 
-        None is "down": packets from the TUN are dropped (`Drop.NO_KEY`), nothing is received.
+        None is "down": packets from the TUN are dropped (`Drop.NO_KEY`), nothing is received. Raises OSError
+        if no descriptor is left; then these are closed and the ones before stay.
         """
 
     def set_mac1_key(self, key: bytes | None) -> None:

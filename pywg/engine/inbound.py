@@ -79,7 +79,7 @@ class Inbound:
             if payload is None:
                 continue
             if keypair.owner is not peer:
-                if peer is not None:
+                if peer is not None and size:
                     self._received(peer, size, payloads, now)
                 peer, size, payloads = keypair.owner, 0, []
             size += len(data)

@@ -88,7 +88,11 @@ class NativeEngine:
             self._engine.swap_sockets(None, None, 0)
         else:
             numbers = {family: port.fileno() for family, port in sockets.by_family.items()}
-            self._engine.swap_sockets(numbers.get("v4"), numbers.get("v6"), sockets.port)
+            try:
+                self._engine.swap_sockets(numbers.get("v4"), numbers.get("v6"), sockets.port)
+            except OSError:
+                sockets.close()
+                raise
         self._close_sockets()
         self._sockets = sockets
 

@@ -88,35 +88,38 @@ class LinuxUdp:
         new, datagram = tuple.__new__, Datagram
         datagrams: list[Datagram] = []
         start, last_start = 0, BATCH_BYTES - MAX_DATAGRAM
-        try:
-            while len(datagrams) < most and start <= last_start:
+        refused = 0
+        while len(datagrams) + refused < most and start <= last_start:
+            try:
                 size, messages, _, address = recvmsg_into(room, control.CONTROL_SIZE)
-                key = (address, *messages)
-                arrival = arrivals.get(key)
-                if arrival is None:
-                    arrival = self._remember(key)
-                source, ecn, segment = arrival
-                end = start + size
-                if 0 < segment < size:
-                    # Merged by the kernel: all of `segment` bytes, but the last may be shorter.
-                    datagrams += [
-                        new(datagram, (buffer[at : at + segment], source, ecn))
-                        for at in range(start, end - segment + 1, segment)
-                    ]
-                    tail = size % segment
-                    if tail:
-                        datagrams.append(new(datagram, (buffer[end - tail : end], source, ecn)))
-                else:
-                    datagrams.append(new(datagram, (buffer[start:end], source, ecn)))
-                start = end
-                room = [buffer[end:]]
-        except BlockingIOError:
-            if not datagrams:
-                self._drain_errors()
-        except OSError as error:
-            if error.errno in DEAD:
-                raise
-            # An ICMP error is reported once in place of a datagram; the datagrams are still there.
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno in DEAD:
+                    raise
+                # An ICMP error is reported once in place of a datagram; the datagrams are still there.
+                refused += 1
+                continue
+            key = (address, *messages)
+            arrival = arrivals.get(key)
+            if arrival is None:
+                arrival = self._remember(key)
+            source, ecn, segment = arrival
+            end = start + size
+            if 0 < segment < size:
+                # Merged by the kernel: all of `segment` bytes, but the last may be shorter.
+                datagrams += [
+                    new(datagram, (buffer[at : at + segment], source, ecn))
+                    for at in range(start, end - segment + 1, segment)
+                ]
+                tail = size % segment
+                if tail:
+                    datagrams.append(new(datagram, (buffer[end - tail : end], source, ecn)))
+            else:
+                datagrams.append(new(datagram, (buffer[start:end], source, ecn)))
+            start = end
+            room = [buffer[end:]]
+        if refused or not datagrams:
             self._drain_errors()
         return datagrams
 

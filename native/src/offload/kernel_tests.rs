@@ -2,8 +2,7 @@
 //!
 //! Comes in, as standard input: a TUN with `IFF_VNET_HDR` and all offloads, 10.9.0.1/24 and `fd00:9::1/64`, in a network
 //! namespace of its own; somebody there sends datagrams with `UDP_SEGMENT` to port 7777 of 10.9.0.2 and
-//! `fd00:9::2` all the time. We are that other host. Run by hand:
-//! `cargo test -- --ignored --exact offload::kernel_tests::against_the_kernel`.
+//! `fd00:9::2` all the time. We are that other host. `tests/native/test_offload_kernel.py` makes all this and runs it.
 
 use std::fs::File;
 use std::io::{IoSlice, Read, Write};
