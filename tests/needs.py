@@ -2,11 +2,15 @@
 
 import os
 import shutil
+import subprocess
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from pywg.engine.choose import EngineUnavailableError, describe_choice
+
+CARGO = Path(__file__).resolve().parents[1] / "tools" / "cargo"
 
 ENGINES = ("python", "native")
 """What every suite that goes through an engine runs on."""
@@ -28,6 +32,19 @@ def need(*programs: str) -> None:
         _lacking(
             f"NOT TESTED: not installed: {', '.join(missing)} (on Debian: `make test` as root installs them)"
         )
+
+
+def need_cargo() -> None:
+    """The calling test builds Rust with tools/cargo, which knows what that takes."""
+    asked = subprocess.run([CARGO, "--version"], capture_output=True, text=True, check=False)
+    if "NOT DONE" in asked.stderr:
+        _lacking(f"NOT TESTED: {' '.join(asked.stderr.replace('***', '').split())}")
+
+
+def need_file(path: str) -> None:
+    """The calling test cannot do without this file of the system."""
+    if not Path(path).exists():
+        _lacking(f"NOT TESTED: there is no {path}")
 
 
 def need_root() -> None:

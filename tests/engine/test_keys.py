@@ -1,5 +1,7 @@
 """Keypairs as the control plane sees them: slots, confirmation, age, counters, and asking for new ones."""
 
+import select
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -96,6 +98,36 @@ def test_confirmation_makes_next_current_and_current_previous(rig: Rig, peer: Fa
     rig.write(OUT)
     assert peer.open(three).payload == OUT
     assert rig.engine.install(peer.id, two.keys, Slot.CURRENT) == (1,)
+
+
+def test_the_answer_to_what_confirms_goes_out_under_the_new_keys(rig: Rig, peer: FarPeer) -> None:
+    """The initiator may have begun anew and know no other: an answer under the old keys would be lost.
+
+    The machine answers within the very system call that delivers, so that is too late for the confirmation.
+    """
+    old = rig.connect(peer, 1)
+    over = threading.Event()
+
+    def answer() -> None:
+        poll = select.poll()
+        poll.register(rig.application, select.POLLIN)
+        while not over.is_set():
+            if poll.poll(10) and rig.try_read() is not None:
+                rig.application.send(OUT)
+
+    machine = threading.Thread(target=answer)
+    machine.start()
+    try:
+        for index in range(2, 500):
+            new = Session(index, is_initiator=False)
+            rig.engine.install(peer.id, new.keys, Slot.NEXT)
+            peer.send(new.seal(IN))
+            data, _, _ = peer.receive()
+            assert data[4:8] == new.theirs.to_bytes(4, "little"), f"under {old.ours}, not {new.ours}"
+            old = new
+    finally:
+        over.set()
+        machine.join()
 
 
 def test_confirmation_frees_previous(rig: Rig, peer: FarPeer) -> None:

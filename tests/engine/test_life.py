@@ -193,6 +193,24 @@ def test_close_closes_everything_and_may_be_repeated(rig: Rig, peer: FarPeer) ->
     assert any(event & select.POLLHUP for _, event in poll.poll(1000))
 
 
+def descriptors_and_threads() -> tuple[int, int]:
+    return tuple(sum(1 for _ in Path("/proc/self", kind).iterdir()) for kind in ("fd", "task"))  # type: ignore[return-value]
+
+
+def test_engines_that_were_closed_leave_nothing(engine_name: str) -> None:
+    before = descriptors_and_threads()
+    for _ in range(30):
+        made = Rig(engine_name)
+        peer = made.add("10.0.0.2/32")
+        made.connect(peer)
+        made.write(OUT)
+        for _ in range(3):
+            made.up()
+        made.engine.swap_sockets(None)
+        made.close()
+    assert descriptors_and_threads() == before
+
+
 def test_routes_may_change_at_any_time(rig: Rig, peer: FarPeer) -> None:
     session = rig.connect(peer)
     rig.engine.route_changed()

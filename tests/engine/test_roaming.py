@@ -1,7 +1,9 @@
 """Where a peer is, from which of our addresses we answer, and what happens when the network refuses."""
 
 import errno
+import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,9 +11,11 @@ from pywg.endpoint import Endpoint, Source
 from pywg.engine.contract import Drop, Notice, Slot
 from tests.engine.packets import ipv4
 from tests.engine.rig import FarPeer, Rig, Session
+from tests.net.inside import give_up
 
 OUT = ipv4("10.0.0.1", "10.0.0.2", bytes(12))
 IN = ipv4("10.0.0.2", "10.0.0.1", bytes(12))
+CAP_NET_ADMIN, CAP_NET_RAW = 12, 13
 OURS = "127.0.0.3"
 """An address of this machine that it would not choose by itself."""
 
@@ -149,6 +153,20 @@ def test_a_source_that_is_gone_is_forgotten_and_the_packet_sent(
     assert rig.source(peer) == Source(peer.endpoint)
     assert rig.drops(peer) == {}
     assert peer.hears_nothing(), "nothing was sent twice"
+
+
+def test_a_mark_that_may_not_be_set(rig: Rig) -> None:
+    """Raises what the system says, which the control plane tells the user."""
+
+    def set_mark() -> None:
+        for capability in (CAP_NET_ADMIN, CAP_NET_RAW):
+            give_up(capability)
+        rig.engine.set_fwmark(7)
+
+    if os.geteuid() == 0:
+        rig.engine.set_fwmark(7)
+    with ThreadPoolExecutor(1) as weaker, pytest.raises(PermissionError):
+        weaker.submit(set_mark).result()
 
 
 # What the network refuses.

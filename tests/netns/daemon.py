@@ -30,6 +30,7 @@ class Program(Enum):
 
     PYWG = "pywg"
     HASTY = "pywg with short limits"
+    FAULTY = "pywg whose native engine fails on demand"
     WIREGUARD_GO = "wireguard-go"
 
     @property
@@ -42,7 +43,11 @@ class Program(Enum):
         """The command line, without interface."""
         if self is Program.WIREGUARD_GO:
             return ["wireguard-go"]
-        return [sys.executable, "-P", "-m", "pywg" if self is Program.PYWG else "tests.netns.hasty_daemon"]
+        return [sys.executable, "-P", "-m", _STAND_INS.get(self, "pywg")]
+
+
+_STAND_INS = {Program.HASTY: "tests.netns.hasty_daemon", Program.FAULTY: "tests.daemon.faulty_daemon"}
+"""Modules that are pywg but for what a test needs to be otherwise."""
 
 
 def subject() -> Program:

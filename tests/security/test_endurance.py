@@ -1,5 +1,6 @@
 """What ended other daemons: datagrams too long, signals at the wrong time, descriptors closed twice."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -49,18 +50,21 @@ def test_the_longest_udp_datagram_does_not_end_receiving(rig: Rig, host: str, lo
 
 @contextmanager
 def interrupted() -> Iterator[None]:
-    """A signal to this thread every fraction of a millisecond: whatever waits in the kernel gets EINTR."""
+    """A signal to every thread each fraction of a millisecond: whatever waits in the kernel gets EINTR."""
     caught = 0
     over = threading.Event()
-    target = threading.get_ident()
+    kill_thread = ctypes.CDLL(None).tgkill
 
     def handle(_number: int, _frame: object) -> None:
         nonlocal caught
         caught += 1
 
     def nag() -> None:
+        own = threading.get_native_id()
         while not over.wait(0.0003):
-            signal.pthread_kill(target, signal.SIGUSR1)
+            for task in Path("/proc/self/task").iterdir():
+                if int(task.name) != own:
+                    kill_thread(os.getpid(), int(task.name), signal.SIGUSR1)
 
     former = signal.signal(signal.SIGUSR1, handle)
     thread = threading.Thread(target=nag)
