@@ -51,8 +51,8 @@ pub struct AllowedIpChange {
 pub struct Engine {
     plane: Arc<Plane>,
     peers: HashMap<u64, Arc<Peer>>,
-    outbound: Arc<Desk>,
-    inbound: Arc<Desk>,
+    first: Arc<Desk>,
+    helper: Arc<Desk>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -67,8 +67,8 @@ impl Engine {
         Ok(Self {
             plane: Arc::new(plane),
             peers: HashMap::new(),
-            outbound: Arc::new(Desk::new()?),
-            inbound: Arc::new(Desk::new()?),
+            first: Arc::new(Desk::new()?),
+            helper: Arc::new(Desk::new()?),
             threads: Vec::new(),
         })
     }
@@ -91,10 +91,9 @@ impl Engine {
         if self.plane.tun.vnet_hdr() {
             *self.plane.offload.lock() = self.plane.tun.enable_offload();
         }
-        let inbound = worker::inbound(&self.plane, &self.inbound)?;
-        let outbound = worker::outbound(&self.plane, &self.outbound)?;
-        self.threads.push(thread::Builder::new().name("pywg-inbound".into()).spawn(inbound)?);
-        match thread::Builder::new().name("pywg-outbound".into()).spawn(outbound) {
+        let (first, helper) = worker::threads(&self.plane, &self.first, &self.helper)?;
+        self.threads.push(thread::Builder::new().name("pywg-packets".into()).spawn(first)?);
+        match thread::Builder::new().name("pywg-outbound".into()).spawn(helper) {
             Ok(thread) => self.threads.push(thread),
             Err(error) => {
                 self.close();
@@ -106,8 +105,8 @@ impl Engine {
 
     /// End the threads and forget all keys. The TUN goes with the engine.
     pub fn close(&mut self) {
-        self.outbound.stop();
-        self.inbound.stop();
+        self.helper.stop();
+        self.first.stop();
         for thread in self.threads.drain(..) {
             // A thread ends with an error only by a fault outside of its batches; there is nobody left to tell.
             let _ = thread.join();
@@ -135,7 +134,7 @@ impl Engine {
             *self.plane.sockets.write() = sockets.map(Arc::new);
         }
         if !self.threads.is_empty() {
-            self.inbound.swap();
+            self.first.swap();
         }
         // Now, for until then a batch from the old ones may have set them again.
         self.clear_all_sources();
@@ -429,6 +428,7 @@ impl Engine {
             ("sockets", sockets),
             ("cipher", crate::aead::CIPHER.to_owned()),
             ("tun_vnet_hdr", yes(self.plane.tun.vnet_hdr())),
+            ("tun_read_by_helper", yes(self.plane.tun_is_helped.load(Relaxed))),
             ("tun_tcp_segments", yes(offload.tcp)),
             ("tun_udp_segments", yes(offload.udp)),
             ("udp4_segments", yes(segments[0])),
@@ -451,12 +451,12 @@ impl Engine {
 
     /// Wait until both threads have found nothing to do. Returns whether they did in time.
     pub fn settle(&self, patience: Duration) -> bool {
-        self.threads.is_empty() || (self.inbound.rest(patience) && self.outbound.rest(patience))
+        self.threads.is_empty() || (self.first.rest(patience) && self.helper.rest(patience))
     }
 
     /// Let the next batch of a thread meet a fault.
-    pub fn fault(&self, of_inbound: bool) {
-        if of_inbound { &self.inbound } else { &self.outbound }.fault();
+    pub fn fault(&self, of_first: bool) {
+        if of_first { &self.first } else { &self.helper }.fault();
     }
 
     /// Send what was sealed, and seal nothing for as long as this is held: what changes now holds for every packet

@@ -75,8 +75,9 @@ impl Inbound {
         }
     }
 
-    /// Move what one receive brought: `buffer` holds one datagram, or several of `arrival.segment` bytes.
-    pub fn receive(&mut self, plane: &Plane, buffer: &mut [u8], arrival: &Arrival) {
+    /// Move what one receive brought: `buffer` holds one datagram, or several of `arrival.segment` bytes. Returns how
+    /// many.
+    pub fn receive(&mut self, plane: &Plane, buffer: &mut [u8], arrival: &Arrival) -> usize {
         let now = plane.clock.now();
         let total = arrival.size.min(buffer.len());
         let size = if arrival.segment == 0 { total } else { arrival.segment };
@@ -94,6 +95,7 @@ impl Inbound {
         if let Some(run) = run {
             self.received(plane, &run, buffer, arrival, now);
         }
+        total.div_ceil(size.max(1)).max(1)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one step of one loop, apart so that it can be read")]

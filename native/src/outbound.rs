@@ -9,6 +9,7 @@
 //! Messages are sealed where they are sent from: one after another in `sealed`, as one *run* for as long as they go
 //! the same way and have one size, which one system call then hands to the kernel.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -20,7 +21,7 @@ use crate::mailbox::notice;
 use crate::offload::split::Split;
 use crate::offload::virtio::{VNET_HDR, VirtioNetHdr};
 use crate::peer::{Peer, PeerState};
-use crate::plane::Plane;
+use crate::plane::{Plane, Sockets};
 use crate::sys::udp::Source;
 use crate::transmit::{self, Segmentation};
 use crate::unreachable::Unreachable;
@@ -109,23 +110,41 @@ impl Outbound {
         }
     }
 
-    /// Move one frame as it was read from the TUN. What it stands for may be sent later: see `flush_run`.
-    pub fn forward(&mut self, plane: &Plane, frame: &[u8]) {
+    /// Move one frame as it was read from the TUN. What it stands for may be sent later: see `flush_run`. Returns how
+    /// many packets it was.
+    pub fn forward(&mut self, plane: &Plane, frame: &[u8]) -> usize {
         let (header, packet) = if plane.tun.vnet_hdr() {
             let Some((header, packet)) = frame.split_at_checked(VNET_HDR) else {
-                return plane.count_drop(Cause::MalformedInner, 1);
+                plane.count_drop(Cause::MalformedInner, 1);
+                return 1;
             };
             (VirtioNetHdr::parse(header).unwrap_or_default(), packet)
         } else {
             (VirtioNetHdr::default(), frame)
         };
-        let (destination, split) = (inner::destination(packet), Split::new(header, packet));
+        let split = Split::new(header, packet);
+        let count = split.as_ref().map_or(1, Split::count);
         let Some(sockets) = plane.sockets() else {
-            return plane.count_drop(Cause::NoKey, split.map_or(1, |split| split.count()));
+            plane.count_drop(Cause::NoKey, count);
+            return count;
         };
-        let (Some(destination), Some(split)) = (destination, split) else {
-            return plane.count_drop(Cause::MalformedInner, 1);
-        };
+        if let Some((destination, split)) = inner::destination(packet).zip(split) {
+            self.route(plane, &sockets, packet, destination, &split);
+        } else {
+            plane.count_drop(Cause::MalformedInner, 1);
+        }
+        count
+    }
+
+    /// Send to the peer that has the destination.
+    fn route(
+        &mut self,
+        plane: &Plane,
+        sockets: &Sockets,
+        packet: &[u8],
+        destination: IpAddr,
+        split: &Split<'_>,
+    ) {
         let now = plane.clock.now();
         let Some(peer) = plane.route(destination) else {
             plane.count_drop(Cause::NoRoute, split.count());
@@ -144,7 +163,7 @@ impl Outbound {
             return state.drops.add(Cause::RoutingLoop, split.count());
         }
         drop(state);
-        self.send(plane, &peer, inner::outer_ecn(packet), &split, now);
+        self.send(plane, &peer, inner::outer_ecn(packet), split, now);
     }
 
     /// Send the staged packets, if a usable keypair exists.

@@ -10,7 +10,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -107,6 +107,8 @@ pub struct Plane {
     pub tun: Tun,
     /// Which merged frames the TUN takes, as far as is known now.
     pub offload: Mutex<Offload>,
+    /// The helper thread reads the TUN.
+    pub tun_is_helped: AtomicBool,
     /// None: the device is down.
     pub sockets: RwLock<Option<Arc<Sockets>>>,
     /// Which peer an inner address belongs to.
@@ -132,6 +134,7 @@ impl Plane {
             mtu: AtomicUsize::new(mtu),
             tun,
             offload: Mutex::default(),
+            tun_is_helped: AtomicBool::new(false),
             sockets: RwLock::default(),
             routes: RwLock::new(AllowedIps::new()),
             keypairs: RwLock::default(),

@@ -415,9 +415,9 @@ impl Engine {
         self.waiting(py, |engine| Ok(engine.settle(patience)))
     }
 
-    /// Tests only: let the next batch of the inbound or the outbound thread meet a fault.
-    fn fault(&self, of_inbound: bool) -> PyResult<()> {
-        self.open()?.fault(of_inbound);
+    /// Tests only: let the next batch of the first thread or of its helper meet a fault.
+    fn fault(&self, of_first: bool) -> PyResult<()> {
+        self.open()?.fault(of_first);
         Ok(())
     }
 

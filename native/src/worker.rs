@@ -1,13 +1,18 @@
 //! The two threads, and how the control plane speaks to them.
 //!
 //! Comes in: readiness of the TUN and of the sockets, and orders. Goes out: batches to `outbound` and `inbound`. Rules
-//! kept: a thread holds a socket only until it was told of another, so that a port is free when `swap` returns; a
-//! fault in a batch costs that batch and a word to the control plane, never the thread.
+//! kept: one thread moves both ways until that is too much for it, and then a second takes over the TUN; a thread holds a
+//! socket only until it was told of another, so that a port is free when `swap` returns; a fault in a batch costs that
+//! batch and a word to the control plane, never the thread.
+//!
+//! One thread for both ways, because most traffic is one way and its answers the other: an answer that finds the thread
+//! awake costs no wake-up (docs/performance.md has what that is worth).
 
 use std::io;
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -22,8 +27,10 @@ use crate::sys::poll::{Poll, Ready};
 use crate::sys::tun;
 use crate::sys::udp::{self, Udp};
 
-/// Frames, or receives, between two looks at the orders.
-const BATCH: usize = 64;
+/// Packets that are moved one way before the other has its turn, about.
+const TURN: usize = 512;
+/// So many turns in a row that left nothing in the TUN make the helper give it back.
+const CALM: usize = 1024;
 /// Milliseconds to wait for room in a socket's buffer before more is read from the TUN.
 const PATIENCE_MS: i32 = 20;
 /// Longest datagram, or several merged.
@@ -33,8 +40,8 @@ const MOST_READ: usize = VNET_HDR + 40 + 65_535;
 
 const ORDERS: usize = 0;
 const TUN: usize = 1;
-const UDP4: usize = 1;
-const UDP6: usize = 2;
+const UDP4: usize = 2;
+const UDP6: usize = 3;
 
 /// Where the control plane leaves orders for one thread.
 pub struct Desk {
@@ -178,57 +185,140 @@ fn serve(plane: &Plane, desk: &Desk, worker: &mut impl Worker) {
     desk.answer(|orders| orders.gone = true);
 }
 
-struct FromTun {
-    poll: Poll,
+/// Reads the TUN, for whichever thread watches it.
+struct Reader {
     frame: Box<[u8]>,
+    is_dead: bool,
 }
 
-/// The outbound thread.
-///
-/// # Errors
-/// No descriptor is left.
-pub fn outbound(plane: &Arc<Plane>, desk: &Arc<Desk>) -> io::Result<impl FnOnce() + Send + use<>> {
-    let poll = Poll::new()?;
-    poll.add(desk.event.fd(), ORDERS)?;
-    poll.add(plane.tun.fd(), TUN)?;
-    let mut worker = FromTun { poll, frame: vec![0; MOST_READ].into_boxed_slice() };
-    let (plane, desk) = (Arc::clone(plane), Arc::clone(desk));
-    Ok(move || serve(&plane, &desk, &mut worker))
+/// What a turn at the TUN or at a socket came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Nothing is left there.
+    Emptied,
+    /// The turn was over before that.
+    Over,
+    /// The kernel takes no more datagrams for now.
+    Full,
 }
 
-impl Worker for FromTun {
-    fn adopt(&mut self, _: &Plane) {}
-
-    fn poll(&self) -> &Poll {
-        &self.poll
+impl Reader {
+    fn new() -> Self {
+        Self { frame: vec![0; MOST_READ].into_boxed_slice(), is_dead: false }
     }
 
-    fn work(&mut self, plane: &Plane, ready: Ready) {
-        if !ready.contains(TUN) {
-            return;
-        }
-        for _ in 0..BATCH {
+    /// Move about `TURN` packets from the TUN. A dead one is told of, once, and no longer watched.
+    fn read(&mut self, plane: &Plane, poll: &Poll) -> Turn {
+        let mut turn = Turn::Over;
+        let mut moved = 0;
+        while moved < TURN && !self.is_dead {
             match plane.tun.read(&mut self.frame) {
-                Ok(size) => plane.outbound.lock().forward(plane, &self.frame[..size]),
+                Ok(size) => moved += plane.outbound.lock().forward(plane, &self.frame[..size]),
                 Err(error) => {
+                    turn = Turn::Emptied;
                     if tun::is_dead(&error) {
-                        unwatch(&self.poll, plane.tun.fd());
+                        self.is_dead = true;
+                        unwatch(poll, plane.tun.fd());
                         plane.mailbox.fail("tun", error.raw_os_error().unwrap_or_default());
                     }
                     break;
                 }
             }
         }
-        let is_full = {
-            let mut outbound = plane.outbound.lock();
-            outbound.flush_run(plane);
-            outbound.take_full()
-        };
-        if is_full && let Some(sockets) = plane.sockets() {
-            // Without the send lock: a slow uplink holds up the TUN, as it should, and nobody else.
-            for udp in sockets.all() {
-                udp.wait_writable(PATIENCE_MS);
+        if moved == 0 {
+            return Turn::Emptied;
+        }
+        let mut outbound = plane.outbound.lock();
+        outbound.flush_run(plane);
+        if outbound.take_full() { Turn::Full } else { turn }
+    }
+}
+
+/// Who watches the TUN: the first thread, or the helper while both ways are busy.
+struct Watch {
+    first: Poll,
+    helper: Poll,
+}
+
+impl Watch {
+    /// The first thread cannot keep up with both ways, or a slow uplink holds it up: let the helper read the TUN.
+    fn hand_over(&self, plane: &Plane) {
+        plane.tun_is_helped.store(pass_on(plane.tun.fd(), &self.first, &self.helper), Relaxed);
+    }
+
+    fn give_back(&self, plane: &Plane) {
+        plane.tun_is_helped.store(!pass_on(plane.tun.fd(), &self.helper, &self.first), Relaxed);
+    }
+}
+
+/// Returns whether it went over; if the system has no room for that, everything stays as it was.
+fn pass_on(tun: RawFd, from: &Poll, to: &Poll) -> bool {
+    let passed = to.add(tun, TUN).is_ok();
+    if passed {
+        unwatch(from, tun);
+    }
+    passed
+}
+
+/// The two threads: the first moves packets both ways, the helper takes over the TUN where that is too much for one.
+///
+/// # Errors
+/// No descriptor is left.
+pub fn threads(
+    plane: &Arc<Plane>,
+    first: &Arc<Desk>,
+    helper: &Arc<Desk>,
+) -> io::Result<(impl FnOnce() + Send + use<>, impl FnOnce() + Send + use<>)> {
+    let watch = Arc::new(Watch { first: Poll::new()?, helper: Poll::new()? });
+    watch.first.add(first.event.fd(), ORDERS)?;
+    watch.first.add(plane.tun.fd(), TUN)?;
+    watch.helper.add(helper.event.fd(), ORDERS)?;
+    let mut both = BothWays {
+        watch: Arc::clone(&watch),
+        reader: Reader::new(),
+        sockets: None,
+        buffer: vec![0; MOST_RECEIVED].into_boxed_slice(),
+        inbound: Inbound::new(*plane.offload.lock()),
+    };
+    let mut out = OutOnly { watch, reader: Reader::new(), calm: 0 };
+    let (first, helper) = (Arc::clone(first), Arc::clone(helper));
+    let (its, plane) = (Arc::clone(plane), Arc::clone(plane));
+    Ok((move || serve(&plane, &first, &mut both), move || serve(&its, &helper, &mut out)))
+}
+
+/// The helper.
+struct OutOnly {
+    watch: Arc<Watch>,
+    reader: Reader,
+    /// Turns in a row that left nothing in the TUN.
+    calm: usize,
+}
+
+impl Worker for OutOnly {
+    fn adopt(&mut self, _: &Plane) {}
+
+    fn poll(&self) -> &Poll {
+        &self.watch.helper
+    }
+
+    fn work(&mut self, plane: &Plane, ready: Ready) {
+        if !ready.contains(TUN) {
+            return;
+        }
+        match self.reader.read(plane, &self.watch.helper) {
+            Turn::Emptied => self.calm += 1,
+            Turn::Over => self.calm = 0,
+            Turn::Full => {
+                self.calm = 0;
+                // Without the send lock: a slow uplink holds up the TUN, as it should, and nobody else.
+                for udp in plane.sockets().iter().flat_map(|sockets| sockets.all()) {
+                    udp.wait_writable(PATIENCE_MS);
+                }
             }
+        }
+        if self.calm >= CALM {
+            self.calm = 0;
+            self.watch.give_back(plane);
         }
     }
 
@@ -237,38 +327,29 @@ impl Worker for FromTun {
     }
 }
 
-struct FromUdp {
-    poll: Poll,
+/// The first thread. On its way to sleep it looks into the TUN once more: what a packet it has just delivered made the
+/// machine answer goes out without another thread being woken.
+struct BothWays {
+    watch: Arc<Watch>,
+    reader: Reader,
     sockets: Option<Arc<Sockets>>,
     buffer: Box<[u8]>,
     inbound: Inbound,
 }
 
-/// The inbound thread.
-///
-/// # Errors
-/// No descriptor is left.
-pub fn inbound(plane: &Arc<Plane>, desk: &Arc<Desk>) -> io::Result<impl FnOnce() + Send + use<>> {
-    let poll = Poll::new()?;
-    poll.add(desk.event.fd(), ORDERS)?;
-    let buffer = vec![0; MOST_RECEIVED].into_boxed_slice();
-    let mut worker = FromUdp { poll, sockets: None, buffer, inbound: Inbound::new(*plane.offload.lock()) };
-    let (plane, desk) = (Arc::clone(plane), Arc::clone(desk));
-    Ok(move || serve(&plane, &desk, &mut worker))
-}
-
-impl Worker for FromUdp {
+impl Worker for BothWays {
     fn adopt(&mut self, plane: &Plane) {
+        let poll = &self.watch.first;
         if let Some(old) = &self.sockets {
             for udp in old.all() {
-                unwatch(&self.poll, udp.fd());
+                unwatch(poll, udp.fd());
             }
         }
         self.sockets = plane.sockets();
         let Some(new) = &self.sockets else { return };
         for (udp, token, part) in [(&new.v4, UDP4, "udp4"), (&new.v6, UDP6, "udp6")] {
             if let Some(udp) = udp
-                && let Err(error) = self.poll.add(udp.fd(), token)
+                && let Err(error) = poll.add(udp.fd(), token)
             {
                 plane.mailbox.fail(part, error.raw_os_error().unwrap_or_default());
             }
@@ -276,53 +357,68 @@ impl Worker for FromUdp {
     }
 
     fn poll(&self) -> &Poll {
-        &self.poll
+        &self.watch.first
     }
 
     fn work(&mut self, plane: &Plane, ready: Ready) {
-        let Some(sockets) = self.sockets.clone() else { return };
-        for (udp, token, part) in [(&sockets.v4, UDP4, "udp4"), (&sockets.v6, UDP6, "udp6")] {
-            if let Some(udp) = udp
-                && ready.contains(token)
-                && let Err(error) = self.receive(plane, udp)
-            {
-                unwatch(&self.poll, udp.fd());
-                plane.mailbox.fail(part, error.raw_os_error().unwrap_or_default());
+        let mut received = None;
+        if let Some(sockets) = self.sockets.clone() {
+            for (udp, token, part) in [(&sockets.v4, UDP4, "udp4"), (&sockets.v6, UDP6, "udp6")] {
+                let Some(udp) = udp.as_ref().filter(|_| ready.contains(token)) else { continue };
+                match self.receive(plane, udp) {
+                    Ok(turn) => received = received.max(Some(turn == Turn::Over)),
+                    Err(error) => {
+                        unwatch(&self.watch.first, udp.fd());
+                        plane.mailbox.fail(part, error.raw_os_error().unwrap_or_default());
+                    }
+                }
             }
+        }
+        let looks = ready.contains(TUN) || received.is_some();
+        if !looks || plane.tun_is_helped.load(Relaxed) {
+            return;
+        }
+        let turn = self.reader.read(plane, &self.watch.first);
+        if turn == Turn::Full || (turn == Turn::Over && received == Some(true)) {
+            self.watch.hand_over(plane);
         }
     }
 
     fn recover(&mut self, plane: &Plane) {
         self.inbound = Inbound::new(*plane.offload.lock());
+        *plane.outbound.lock() = Outbound::new();
+    }
+}
+
+impl BothWays {
+    /// Move about `TURN` packets from a socket.
+    ///
+    /// # Errors
+    /// The socket died.
+    fn receive(&mut self, plane: &Plane, udp: &Udp) -> io::Result<Turn> {
+        let mut turn = Turn::Over;
+        let (mut moved, mut refused) = (0, 0);
+        while moved + refused < TURN {
+            match udp.receive(&mut self.buffer) {
+                Ok(arrival) => moved += self.inbound.receive(plane, &mut self.buffer, &arrival),
+                Err(error) if udp::is_dead(&error) => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    turn = Turn::Emptied;
+                    break;
+                }
+                // An ICMP error is told of in place of a datagram; the datagrams are still there.
+                Err(_) => refused += 1,
+            }
+        }
+        // Readable without a datagram: an ICMP error waits, and would wake us for ever.
+        if refused > 0 || moved == 0 {
+            plane.drain_errors(udp);
+        }
+        Ok(turn)
     }
 }
 
 /// One that was never added, or has died, cannot be removed and need not be.
 fn unwatch(poll: &Poll, fd: RawFd) {
     let _ = poll.remove(fd);
-}
-
-impl FromUdp {
-    /// # Errors
-    /// The socket died.
-    fn receive(&mut self, plane: &Plane, udp: &Udp) -> io::Result<()> {
-        let (mut arrived, mut refused) = (false, false);
-        for _ in 0..BATCH {
-            match udp.receive(&mut self.buffer) {
-                Ok(arrival) => {
-                    arrived = true;
-                    self.inbound.receive(plane, &mut self.buffer, &arrival);
-                }
-                Err(error) if udp::is_dead(&error) => return Err(error),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // An ICMP error is told of in place of a datagram; the datagrams are still there.
-                Err(_) => refused = true,
-            }
-        }
-        // Readable without a datagram: an ICMP error waits, and would wake us for ever.
-        if refused || !arrived {
-            plane.drain_errors(udp);
-        }
-        Ok(())
-    }
 }

@@ -238,9 +238,9 @@ class NativeEngine:
         """Wait until both threads have found nothing to do; tells whether they did in time."""
         return self._engine.settle(seconds)
 
-    def fault(self, *, of_inbound: bool) -> None:
-        """Let the next batch of a thread meet a fault of the engine's own."""
-        self._engine.fault(of_inbound)
+    def fault(self, *, of_first: bool) -> None:
+        """Let the next batch of a thread, the first or its helper, meet a fault of the engine's own."""
+        self._engine.fault(of_first)
 
     def fault_here(self) -> None:
         """Meet one in this call."""

@@ -22,8 +22,8 @@ def create_faulty(*arguments: Any, **named: Any) -> Choice:
     engine = choice.engine
     assert isinstance(engine, NativeEngine)
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGUSR1, lambda: engine.fault(of_inbound=False))
-    loop.add_signal_handler(signal.SIGUSR2, lambda: engine.fault(of_inbound=True))
+    loop.add_signal_handler(signal.SIGUSR1, lambda: engine.fault(of_first=False))
+    loop.add_signal_handler(signal.SIGUSR2, lambda: engine.fault(of_first=True))
     return choice
 
 

@@ -11,7 +11,7 @@ from tests.netns.wait import until
 
 
 @pytest.mark.parametrize("place", ["native"], indirect=True)
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2], ids=["outbound", "inbound"])
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2], ids=["helper", "first"])
 def test_a_fault_of_a_thread_is_told_and_the_daemon_lives_on(
     place: Place, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -211,7 +211,9 @@ class FarPeer:
 class Rig:
     """One engine under test, up, with sockets."""
 
-    def __init__(self, engine: str, limits: Limits | None = None, *, vnet_hdr: bool = False) -> None:
+    def __init__(
+        self, engine: str, limits: Limits | None = None, *, vnet_hdr: bool = False, start: bool = True
+    ) -> None:
         """`vnet_hdr`: what `application` reads and writes begins with a virtio_net_hdr."""
         self.limits = limits or Limits()
         self.clock = ManualClock()
@@ -227,7 +229,8 @@ class Rig:
         ).engine
         assert self.engine.name == engine
         self._threaded = self.engine if isinstance(self.engine, Threaded) else None
-        self.engine.start()
+        if start:
+            self.engine.start()
         self.sockets: UdpSockets | None = None
         self.port = 0
         self._peers: list[FarPeer] = []

@@ -20,7 +20,7 @@ IN = ipv4("10.0.0.2", "10.0.0.1", bytes(12))
 class Fallible(Protocol):
     """What the native engine offers to these tests."""
 
-    def fault(self, *, of_inbound: bool) -> None:
+    def fault(self, *, of_first: bool) -> None:
         """Let the next batch of a thread meet a fault."""
 
     def fault_here(self) -> None:
@@ -38,14 +38,14 @@ def fallible(rig: Rig) -> Fallible:
     return cast(Fallible, rig.engine)
 
 
-@pytest.mark.parametrize("of_inbound", [True, False], ids=["inbound", "outbound"])
-def test_a_thread_lives_on(rig: Rig, peer: FarPeer, fallible: Fallible, *, of_inbound: bool) -> None:
+@pytest.mark.parametrize("of_first", [True, False], ids=["first", "helper"])
+def test_a_thread_lives_on(rig: Rig, peer: FarPeer, fallible: Fallible, *, of_first: bool) -> None:
     session = rig.connect(peer)
     counters = []
     for _ in range(20):
         rig.write(OUT, OUT)
         peer.send(session.seal(IN))
-        fallible.fault(of_inbound=of_inbound)
+        fallible.fault(of_first=of_first)
         rig.wait(lambda: rig.is_ready)
         assert rig.engine.take_failure() == Failure("engine", 0)
         rig.settle()
@@ -73,13 +73,13 @@ def test_a_call_raises_and_the_engine_lives_on(rig: Rig, peer: FarPeer, fallible
     assert rig.engine.take_failure() is None
 
 
-@pytest.mark.parametrize("of_inbound", [True, False], ids=["inbound", "outbound"])
+@pytest.mark.parametrize("of_first", [True, False], ids=["first", "helper"])
 def test_an_engine_at_fault_can_be_closed(
-    rig: Rig, peer: FarPeer, fallible: Fallible, *, of_inbound: bool
+    rig: Rig, peer: FarPeer, fallible: Fallible, *, of_first: bool
 ) -> None:
     rig.connect(peer)
     for _ in range(20):
-        fallible.fault(of_inbound=of_inbound)
+        fallible.fault(of_first=of_first)
         rig.write(OUT)
     rig.engine.close()
     rig.engine.close()
@@ -88,7 +88,7 @@ def test_an_engine_at_fault_can_be_closed(
 def test_faults_without_end_are_told_within_bounds(rig: Rig, peer: FarPeer, fallible: Fallible) -> None:
     rig.connect(peer)
     for _ in range(50):
-        fallible.fault(of_inbound=True)
+        fallible.fault(of_first=True)
         rig.settle()
     told = 0
     while rig.engine.take_failure() is not None:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(20, method="thread")
 class Fallible(Protocol):
     """What the native engine offers to these tests."""
 
-    def fault(self, *, of_inbound: bool) -> None:
+    def fault(self, *, of_first: bool) -> None:
         """Let the next batch of a thread meet a fault."""
 
     def fault_here(self) -> None:
@@ -36,7 +36,7 @@ def engine_name() -> str:
     return "native"
 
 
-@pytest.fixture(params=["inbound", "outbound", "call"])
+@pytest.fixture(params=["first", "helper", "call"])
 def where(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -49,7 +49,7 @@ def meet_fault(rig: Rig, where: str) -> None:
         with pytest.raises(RuntimeError):
             fallible.fault_here()
         return
-    fallible.fault(of_inbound=where == "inbound")
+    fallible.fault(of_first=where == "first")
     rig.settle()
     assert rig.engine.take_failure() == Failure("engine", 0)
 

@@ -19,7 +19,7 @@ from tests.netns.traffic import Receiver, Sender, assert_pings, assert_transfers
 from tests.netns.wait import until
 
 SIZE = 10_000_000
-FAULT_OF = {"outbound": signal.SIGUSR1, "inbound": signal.SIGUSR2}
+FAULT_OF = {"helper": signal.SIGUSR1, "first": signal.SIGUSR2}
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (\S+): ")
 TOLD = "error: the engine met a fault of its own"
 

@@ -43,7 +43,7 @@ def daemons(tunnel: Tunnel) -> tuple[Daemon, Daemon]:
 
 def test_packet_threads(tunnel: Tunnel, engine: str) -> None:
     """Two, by name, for who looks with top or perf; the Python engine has none."""
-    expected = ["pywg-inbound", "pywg-outbound"] if engine == "native" else []
+    expected = ["pywg-outbound", "pywg-packets"] if engine == "native" else []
     for daemon in daemons(tunnel):
         assert thread_names(daemon) == expected
 
