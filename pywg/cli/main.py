@@ -11,19 +11,25 @@ from typing import Final
 
 from pywg.interface_name import RESERVED
 
-USAGE: Final = """\
-usage: pywg [-f|--foreground] INTERFACE   run a WireGuard interface (on macOS: utun or utunN)
-       pywg demo [...]                    two peers in namespaces of their own talk to each other
-       pywg --version | --help
-
-environment: LOG_LEVEL=verbose|debug|error|silent, PYWG_ENGINE=auto|python|native,
-             WG_TUN_FD, WG_UAPI_FD, WG_PROCESS_FOREGROUND, WG_TUN_NAME_FILE as for wireguard-go
-"""
-
 COMMANDS: Final = {
-    "demo": "pywg.cli.demo",
+    **dict.fromkeys(
+        (
+            "show",
+            "showconf",
+            "set",
+            "setconf",
+            "addconf",
+            "syncconf",
+            "genkey",
+            "genpsk",
+            "pubkey",
+        ),
+        "pywg.cli.tools",
+    ),
+    **dict.fromkeys(("up", "down", "save", "strip"), "pywg.cli.quick"),
+    **dict.fromkeys(("doctor", "monitor", "demo", "version", "completion"), ""),
 }
-"""Word to module; each has ``main(arguments: Sequence[str]) -> int``."""
+"""Word to module, whose function of that name takes the words that follow. None: ``pywg.cli.WORD:main``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,23 +42,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    first = words[0] if words else ""
-    if first in {"-h", "--help", "help"}:
-        sys.stdout.write(USAGE)
-        return 0
-    if first in {"--version", "version"}:
-        return _command("pywg.cli.version", words[1:])
+    first, rest = (words[0], words[1:]) if words else ("", [])
+    if first in {"-h", "--help", "help"} or (first in COMMANDS and rest in (["-h"], ["--help"])):
+        return _call("pywg.cli.manual", "main", rest[:1] if first not in COMMANDS else [first])
+    if first == "--version":
+        first = "version"
     if first in COMMANDS:
-        return _command(COMMANDS[first], words[1:])
+        module = COMMANDS[first]
+        return _call(module, first, rest) if module else _call(f"pywg.cli.{first}", "main", rest)
     if first in RESERVED:
         sys.stderr.write(f"pywg: '{first}' is the name of a command, which this version does not have yet\n")
         return 1
     if not words:
-        sys.stderr.write(USAGE)
-        return 1
-    return _command("pywg.cli.daemon", words)
+        return _call("pywg.cli.manual", "nothing_asked", [])
+    return _call("pywg.cli.daemon", "main", words)
 
 
-def _command(module: str, words: list[str]) -> int:
-    status: int = import_module(module).main(words)
+def _call(module: str, function: str, words: list[str]) -> int:
+    status: int = getattr(import_module(module), function)(words)
     return status

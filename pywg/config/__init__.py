@@ -1,0 +1,1 @@
+"""Configuration files of wg and wg-quick: what they say, typed, and how they are written."""
