@@ -200,15 +200,8 @@ impl Outbound {
         let Some(run) = self.run.take() else { return };
         let data = &self.sealed[..run.bytes];
         let sent = transmit::batch(plane, &mut self.segmentation, &run.source, run.tos, data, run.size);
-        let mut state = run.peer.state.lock();
         self.is_full |= sent.is_full;
-        state.tx_bytes += sent.bytes as u64;
-        if sent.refused > 0 {
-            state.drops.add(Cause::SendError, sent.refused);
-        }
-        if sent.source_is_gone && state.source == Some(run.source) {
-            state.source = Some(Source { local: None, ifindex: 0, ..run.source });
-        }
+        run.peer.state.lock().book(&sent, &run.source);
     }
 
     fn send_all(

@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use crate::drops::Drops;
+use crate::drops::{Cause, Drops};
 use crate::keypair::Slots;
 use crate::sys::udp::Source;
+use crate::transmit::Sent;
 
 /// Found through the routes, the keypairs and the peer ids.
 pub struct Peer {
@@ -135,6 +136,25 @@ impl PeerState {
         self.watches_sent = false;
         self.watches_received = false;
         true
+    }
+
+    /// Count what a send to `source` came to; an address of ours that is gone is not tried again.
+    pub fn book(&mut self, sent: &Sent, source: &Source) {
+        self.tx_bytes += sent.bytes as u64;
+        if sent.refused > 0 {
+            self.drops.add(Cause::SendError, sent.refused);
+        }
+        if sent.source_is_gone && self.source == Some(*source) {
+            self.clear_source();
+        }
+    }
+
+    /// Leave it to the route which address of ours the next datagram is sent from.
+    pub fn clear_source(&mut self) {
+        if let Some(source) = &mut self.source {
+            source.local = None;
+            source.ifindex = 0;
+        }
     }
 
     /// The network refused a datagram to this peer.

@@ -18,7 +18,8 @@ use pyo3::types::PyBytes;
 
 use crate::aead::{CIPHER, Key, erase_stack};
 use crate::allowed_ips::Prefix;
-use crate::engine::{self, AllowedIpChange, UnknownPeer};
+use crate::engine::peers::AllowedIpChange;
+use crate::engine::{self, UnknownPeer};
 use crate::fault;
 use crate::keypair::Session;
 use crate::limits::Limits;

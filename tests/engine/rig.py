@@ -80,6 +80,16 @@ class Threaded(Protocol):
         """Whether every thread has found nothing to do since this was called, within the time."""
 
 
+class Fallible(Protocol):
+    """What the native engine offers to tests of its own faults."""
+
+    def fault(self, *, of_first: bool) -> None:
+        """Let the next batch of a thread meet a fault."""
+
+    def fault_here(self) -> None:
+        """Meet one in this call."""
+
+
 class SelectorReactor:
     """Just enough of an event loop for an engine that runs on one."""
 

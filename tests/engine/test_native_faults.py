@@ -4,27 +4,17 @@ Comes in: faults on demand, in either thread and in a call. Goes out: a failure 
 pass afterwards under counters never used before. The Python engine's faults are exceptions in the loop.
 """
 
-from typing import Protocol, cast
+from typing import cast
 
 import pytest
 
 from pywg.engine.contract import Failure
 from tests.engine.packets import ipv4
-from tests.engine.rig import FarPeer, Rig
+from tests.engine.rig import Fallible, FarPeer, Rig
 from tests.needs import need_engine
 
 OUT = ipv4("10.0.0.1", "10.0.0.2", bytes(12))
 IN = ipv4("10.0.0.2", "10.0.0.1", bytes(12))
-
-
-class Fallible(Protocol):
-    """What the native engine offers to these tests."""
-
-    def fault(self, *, of_first: bool) -> None:
-        """Let the next batch of a thread meet a fault."""
-
-    def fault_here(self) -> None:
-        """Meet one in this call."""
 
 
 @pytest.fixture

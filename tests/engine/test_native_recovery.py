@@ -4,13 +4,13 @@ Comes in: a fault in either thread, then each call that takes a lock or waits fo
 promises. Rule: no lock stays held and no key is lost. That packets pass on is in test_native_faults.py.
 """
 
-from typing import Protocol, cast
+from typing import cast
 
 import pytest
 
 from pywg.engine.contract import Counters, Drop, Failure, Notice, Slot
 from tests.engine.packets import ipv4
-from tests.engine.rig import FarPeer, Rig, Session
+from tests.engine.rig import Fallible, FarPeer, Rig, Session
 from tests.needs import need_engine
 
 OUT = ipv4("10.0.0.1", "10.0.0.2", bytes(12))
@@ -18,16 +18,6 @@ IN = ipv4("10.0.0.2", "10.0.0.1", bytes(12))
 
 # By thread: a call that waits for a lock in Rust lets no signal handler run, and would hang for ever.
 pytestmark = pytest.mark.timeout(20, method="thread")
-
-
-class Fallible(Protocol):
-    """What the native engine offers to these tests."""
-
-    def fault(self, *, of_first: bool) -> None:
-        """Let the next batch of a thread meet a fault."""
-
-    def fault_here(self) -> None:
-        """Meet one in this call."""
 
 
 @pytest.fixture
