@@ -4,6 +4,6 @@ Run with ``make bench``. Figures of different runs or machines are never compare
 
 The way through the files: `options` (what is wanted) -> `subjects`, `openvpn`, `kernel`, `floor` (what is
 measured) -> `plan` (which workload in which round) -> `run` (the rounds, in turn) -> the workloads, listed in
-`workloads`: `iperf`, `udp/`, `latency`, `handshakes`, `memory`, `startup`, `ethr` -> `metrics`, `figures`
-(the numbers) -> `targets`, `report`, `chart` (what is made of them).
+`workloads`: `iperf`, `udp/`, `latency`, `handshakes`, `memory`, `startup`, `quick`, `ethr` -> `metrics`,
+`figures` (the numbers) -> `targets`, `report`, `chart` (what is made of them).
 """

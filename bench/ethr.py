@@ -5,12 +5,10 @@ In: a tunnel. Out: Mbit/s. github.com/microsoft/ethr, where it is on PATH.
 
 import re
 import statistics
-import subprocess
 import time
 
 from bench.errors import BenchError
-from bench.lab import Tunnel, inside, output
-from pywg.demo import children
+from bench.lab import Tunnel, beside, inside, output
 
 PROGRAM = "ethr"
 _LISTENING = 5.0
@@ -20,24 +18,15 @@ _SECOND = re.compile(r"TCP\s+\d+-\d+ sec\s+([\d.]+)([KMGT]?)\s*$", re.MULTILINE)
 
 def measure(tunnel: Tunnel, seconds: float) -> float:
     """The median of its seconds, one TCP stream. Raises BenchError."""
-    with subprocess.Popen(
-        inside(tunnel.there, PROGRAM, "-s", "-ip", tunnel.address, "-no"),
-        env=children.own_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as server:
-        try:
-            words = (PROGRAM, "-c", tunnel.address, "-p", "tcp", "-t", "b", "-d", f"{seconds:.0f}s", "-no")
-            deadline = time.monotonic() + _LISTENING
-            while True:
-                said = output(inside(tunnel.here, *words), timeout=seconds + 20)
-                # The server may need a moment before it listens; the client ends with 0 all the same.
-                if "refused" not in said or time.monotonic() > deadline:
-                    return parse(said)
-                time.sleep(0.1)
-        finally:
-            server.kill()
+    with beside(inside(tunnel.there, PROGRAM, "-s", "-ip", tunnel.address, "-no")):
+        words = (PROGRAM, "-c", tunnel.address, "-p", "tcp", "-t", "b", "-d", f"{seconds:.0f}s", "-no")
+        deadline = time.monotonic() + _LISTENING
+        while True:
+            said = output(inside(tunnel.here, *words), timeout=seconds + 20)
+            # The server may need a moment before it listens; the client ends with 0 all the same.
+            if "refused" not in said or time.monotonic() > deadline:
+                return parse(said)
+            time.sleep(0.1)
 
 
 def parse(text: str) -> float:

@@ -4,16 +4,14 @@ In: a tunnel, seconds, streams, direction. Out: what arrived, in what time, and 
 """
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from bench.cpu import CpuTime, cpu_time
 from bench.errors import BenchError
-from bench.lab import Tunnel, inside, run
-from pywg.demo import children
+from bench.lab import Tunnel, beside, inside, run
 
 _PATIENCE = 20.0
 _LISTENING = 5.0
@@ -65,37 +63,17 @@ def stream_beside(tunnel: Tunnel, seconds: float) -> Iterator[None]:
     """One stream that runs during the block, at most for so long."""
     with _server(tunnel):
         time.sleep(0.3)  # until it listens
-        with subprocess.Popen(
-            _client(tunnel, seconds),
-            env=children.own_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as client:
-            try:
-                time.sleep(0.7)  # until it is at full speed
-                if client.poll() is not None:
-                    raise BenchError("the TCP stream beside the pings ended at once")
-                yield
-                if client.poll() is not None:
-                    raise BenchError("the TCP stream ended before the pings did")
-            finally:
-                client.kill()
-
-
-@contextmanager
-def _server(tunnel: Tunnel) -> Iterator[None]:
-    with subprocess.Popen(
-        inside(tunnel.there, "iperf3", "--server", "--one-off", "--bind", tunnel.address),
-        env=children.own_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as server:
-        try:
+        with beside(_client(tunnel, seconds)) as client:
+            time.sleep(0.7)  # until it is at full speed
+            if client.poll() is not None:
+                raise BenchError("the TCP stream beside the pings ended at once")
             yield
-        finally:
-            server.kill()
+            if client.poll() is not None:
+                raise BenchError("the TCP stream ended before the pings did")
+
+
+def _server(tunnel: Tunnel) -> AbstractContextManager[object]:
+    return beside(inside(tunnel.there, "iperf3", "--server", "--one-off", "--bind", tunnel.address))
 
 
 def _client(tunnel: Tunnel, seconds: float) -> list[str]:

@@ -149,3 +149,19 @@ class Helper:
     def __exit__(self, *exc: object) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+@contextmanager
+def beside(words: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """A program that runs, without streams, for the time of the `with` block at most."""
+    with subprocess.Popen(
+        words,
+        env=children.own_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

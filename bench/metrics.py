@@ -39,6 +39,7 @@ METRICS: Final = {
         Metric("configure_1000", "time to configure 1,000 peers", "s", 3),
         Metric("configure_10000", "time to configure 10,000 peers", "s", 3),
         Metric("startup", "start to a socket that answers", "s", 3),
+        Metric("up_1000", "up with 1,000 peers", "s", 2),
         Metric("cipher", "the cipher alone, seal + open, 1,400 B", "s/GB", 3),
         Metric("cipher_all", "the same on all processors at once", "s/GB", 3),
         Metric("ethr_mbit", "ethr, TCP bandwidth", "Mbit/s", more_is_better=True),

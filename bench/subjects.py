@@ -22,7 +22,7 @@ PATH_WORKLOADS: Final = frozenset(
     {"tcp", "latency", "udp64", "udp1300", "tcp4", "reverse", "latency-busy", "ethr"}
 )
 WIREGUARD_WORKLOADS: Final = PATH_WORKLOADS | {"handshakes"}
-DAEMON_WORKLOADS: Final = WIREGUARD_WORKLOADS | {"memory", "startup"}
+DAEMON_WORKLOADS: Final = WIREGUARD_WORKLOADS | {"memory", "startup", "up"}
 
 # A parent's wishes about its own daemon are none about ours.
 _UNSET: Final = ("WG_PROCESS_FOREGROUND", "WG_TUN_FD", "WG_UAPI_FD", "LOG_LEVEL", "PYWG_ENGINE")
@@ -84,8 +84,12 @@ class Daemon:
     """File the daemon must have loaded; None: not looked at."""
 
     def start(self, end: End) -> None:
-        """Start it and make sure it is what it should be. Raises DemoError or WrongEngineError."""
+        """Start it and check it. Raises DemoError or WrongEngineError."""
         daemon.start(end, self.command, self.environment)
+        self.check(end)
+
+    def check(self, end: End) -> None:
+        """Make sure that what runs there is what it should be. Raises WrongEngineError."""
         if self.library is not None and not _has_loaded(end, self.library):
             raise WrongEngineError(f"{self.name} did not load {self.library}")
         if self.engine is None:

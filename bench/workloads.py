@@ -7,7 +7,7 @@ come last, for they leave many peers behind; memory and start-up have daemons of
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from bench import ethr, handshakes, latency, memory, startup
+from bench import ethr, handshakes, latency, memory, quick, startup
 from bench.configuration import Keys
 from bench.errors import BenchError
 from bench.handshakes import Prepared
@@ -106,4 +106,7 @@ WORKLOADS: dict[str, Workload] = {
     "handshakes": Workload(5, 0, 3.5, in_tunnel=_handshakes),
     "memory": Workload(3, 1, 11.0, alone=lambda context, subject: memory.measure(subject, context.keys)),
     "startup": Workload(7, 3, 1.0, alone=lambda _context, subject: {"startup": startup.measure(subject)}),
+    "up": Workload(
+        3, 1, 4.0, alone=lambda context, subject: {"up_1000": quick.measure(subject, context.keys)}
+    ),
 }
