@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
+from typing import Final
 
 from pywg.uapi.model import PrefixChange
+
+COMMAND_LINE: Final = "command line"
+"""The source of what was not in a file."""
 
 
 class ConfigError(Exception):
@@ -19,7 +23,7 @@ class ConfigError(Exception):
     """
 
     def __init__(self, source: str, line: int | None, problem: str) -> None:
-        """`source`: path or "command line". `line`: from 1; None if it is of the whole."""
+        """`source`: path or `COMMAND_LINE`. `line`: from 1; None if it is of the whole."""
         super().__init__(f"{source}:{line}: {problem}" if line else f"{source}: {problem}")
         self.source = source
         self.line = line
@@ -65,6 +69,8 @@ class WgConfig:
     listen_port: int | None = None
     fwmark: int | None = None
     peers: tuple[PeerConfig, ...] = ()
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    """What was taken, but hardly as it was meant: sentences for the user, with file and line."""
 
 
 class Table(Enum):
@@ -106,5 +112,6 @@ class QuickConfig:
     table: Table | int = Table.AUTO
     table_text: str | None = None
     """As written, for ``save``; None if it was not."""
-    hooks: Hooks = Hooks()
+    hooks: Hooks = field(default=Hooks(), repr=False)
+    """They may hold a key."""
     save_config: bool = False

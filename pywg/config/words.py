@@ -1,0 +1,146 @@
+"""The words of ``set``: ``listen-port 51820 peer KEY allowed-ips 10.0.0.0/8`` to what they ask for.
+
+In: the words after the interface's name. Out: `WgConfig`, or ConfigError for the first wrong word. Rule kept:
+config_read_cmd of wg's config.c: words in lower case, what belongs to a peer comes after its ``peer KEY``.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pywg.config import values
+from pywg.config.keys import KeyFileError, key_from_base64
+from pywg.config.model import COMMAND_LINE, ConfigError, HostPort, PeerConfig, WgConfig
+from pywg.config.parse import BLANKS
+from pywg.config.values import shown
+from pywg.uapi.model import PrefixChange
+
+_WHAT_FOLLOWS: Final = {
+    "listen-port": "a port",
+    "fwmark": "a mark",
+    "private-key": "the name of a file that holds the key",
+    "peer": "a public key",
+    "preshared-key": "the name of a file that holds the key",
+    "endpoint": "HOST:PORT",
+    "persistent-keepalive": "seconds",
+    "allowed-ips": "prefixes, separated by commas",
+}
+"""Every word but ``remove`` takes one more."""
+_OF_DEVICE: Final = ("listen-port", "fwmark", "private-key")
+_OF_PEER: Final = ("remove", "preshared-key", "endpoint", "persistent-keepalive", "allowed-ips")
+_WITHOUT_BLANKS: Final = str.maketrans("", "", BLANKS)
+
+
+def parse_set(words: Sequence[str], read_key_file: Callable[[str], bytes]) -> WgConfig:
+    """What the words ask for.
+
+    `read_key_file`: `keys.read_key_file`, or what a test puts in its place. Raises ConfigError.
+    """
+    parser = _Words(read_key_file)
+    left = list(reversed(words))
+    while left:
+        word = left.pop()
+        parser.check_place(word)
+        if word == "remove":
+            parser.remove()
+            continue
+        if not left:
+            raise ConfigError(COMMAND_LINE, None, f"{word}: expected {_WHAT_FOLLOWS[word]} after it")
+        parser.take(word, left.pop())
+    return parser.finish()
+
+
+@dataclass(slots=True)
+class _Peer:
+    public_key: bytes
+    is_removed: bool = False
+    preshared_key: bytes | None = field(default=None, repr=False)
+    endpoint: HostPort | None = None
+    persistent_keepalive: int | None = None
+    replace_allowed_ips: bool = False
+    allowed_ips: list[PrefixChange] = field(default_factory=list)
+
+
+class _Words:
+    def __init__(self, read_key_file: Callable[[str], bytes]) -> None:
+        self._read_key_file = read_key_file
+        self._private_key: bytes | None = None
+        self._listen_port: int | None = None
+        self._fwmark: int | None = None
+        self._peers: list[_Peer] = []
+        self._warnings: list[str] = []
+
+    def check_place(self, word: str) -> None:
+        """Raises ConfigError for a word that is none of ours, or not here."""
+        if word == "peer" or word in (_OF_PEER if self._peers else _OF_DEVICE):
+            return
+        if word in _OF_DEVICE:
+            problem = f"{word} is of the interface; expected it before the first peer"
+        elif word in _OF_PEER:
+            problem = f"{word} is of a peer; expected 'peer KEY' before it"
+        else:
+            expected = ", ".join(("peer", *(_OF_PEER if self._peers else _OF_DEVICE)))
+            problem = f"unknown word {shown(word)}; expected one of {expected}"
+        raise ConfigError(COMMAND_LINE, None, problem)
+
+    def remove(self) -> None:
+        """The word that takes none."""
+        self._peers[-1].is_removed = True
+
+    def take(self, word: str, value: str) -> None:
+        """A word and what follows it. Raises ConfigError."""
+        try:
+            if word in _OF_PEER:
+                self._take_of_peer(self._peers[-1], word, value)
+            else:
+                self._take(word, value)
+        except KeyFileError as error:
+            raise ConfigError(COMMAND_LINE, None, f"{word}: {error}") from None
+        except ValueError as error:
+            what = word if word in {"peer", "allowed-ips"} else f"{word} {shown(value)}"
+            raise ConfigError(COMMAND_LINE, None, f"{what}: {error}") from None
+
+    def _take(self, word: str, value: str) -> None:
+        match word:
+            case "listen-port":
+                self._listen_port = values.port(value)
+            case "fwmark":
+                self._fwmark = values.fwmark(value)
+            case "private-key":
+                self._private_key = self._read_key_file(value)
+            case _:
+                self._peers.append(_Peer(key_from_base64(value)))
+
+    def _take_of_peer(self, peer: _Peer, word: str, value: str) -> None:
+        match word:
+            case "preshared-key":
+                peer.preshared_key = self._read_key_file(value)
+            case "endpoint":
+                peer.endpoint = values.endpoint(value)
+            case "persistent-keepalive":
+                peer.persistent_keepalive = values.persistent_keepalive(value)
+            case _:
+                found = values.allowed_ips(value.translate(_WITHOUT_BLANKS))
+                peer.replace_allowed_ips = found.replace
+                peer.allowed_ips += found.changes
+                self._warnings += map(values.inexact_warning, found.inexact)
+
+    def finish(self) -> WgConfig:
+        return WgConfig(
+            self._private_key,
+            self._listen_port,
+            self._fwmark,
+            tuple(
+                PeerConfig(
+                    peer.public_key,
+                    remove=peer.is_removed,
+                    preshared_key=peer.preshared_key,
+                    endpoint=peer.endpoint,
+                    persistent_keepalive=peer.persistent_keepalive,
+                    replace_allowed_ips=peer.replace_allowed_ips,
+                    allowed_ips=tuple(peer.allowed_ips),
+                )
+                for peer in self._peers
+            ),
+            tuple(self._warnings),
+        )
