@@ -1,4 +1,4 @@
-"""The little of rtnetlink that the daemon needs, because importing pyroute2 would rule its start-up time.
+"""The little of netlink that is needed where importing pyroute2 would rule the start-up time.
 
 Comes in: bytes of a netlink socket, or what to ask. Goes out: messages and attributes, or bytes to send.
 Nothing is read or sent here. Sources: netlink(7), rtnetlink(7), linux/netlink.h, rtnetlink.h, if_link.h,
@@ -8,12 +8,17 @@ net_namespace.h. An nsid is the number one network namespace has for another; ha
 import errno
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 NLMSG_ERROR: Final = 2
+NLMSG_DONE: Final = 3
 NLM_F_REQUEST: Final = 1
 NLM_F_ACK: Final = 4
+NLM_F_DUMP: Final = 0x300
+NLM_F_DUMP_INTR: Final = 0x10
+"""On an answer: what is being listed has changed meanwhile."""
+NLA_F_NESTED: Final = 0x8000
 
 RTM_NEWLINK: Final = 16
 RTM_DELLINK: Final = 17
@@ -21,6 +26,7 @@ RTM_GETLINK: Final = 18
 RTM_SETLINK: Final = 19
 RTM_NEWADDR: Final = 20
 RTM_DELADDR: Final = 21
+RTM_GETADDR: Final = 22
 RTM_NEWROUTE: Final = 24
 RTM_DELROUTE: Final = 25
 RTM_GETROUTE: Final = 26
@@ -45,6 +51,8 @@ NETLINK_LISTEN_ALL_NSID: Final = 8
 
 IFLA_IFNAME: Final = 3
 IFLA_MTU: Final = 4
+IFLA_LINKINFO: Final = 18
+IFLA_INFO_KIND: Final = 1
 IFLA_AF_SPEC: Final = 26
 IFLA_TARGET_NETNSID: Final = 46
 IFLA_INET_CONF: Final = 1
@@ -60,7 +68,10 @@ NSID_NOT_ASSIGNED: Final = -1
 
 RTA_DST: Final = 1
 RTA_OIF: Final = 4
+RTA_METRICS: Final = 8
 RTA_MARK: Final = 16
+RTAX_MTU: Final = 2
+RTN_LOCAL: Final = 2
 RTM_F_CLONED: Final = 0x200
 
 AF_INET: Final = 2
@@ -70,7 +81,8 @@ AF_INET6: Final = 10
 _HEADER: Final = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 _ATTRIBUTE: Final = struct.Struct("=HH")  # length, type
 _LINK: Final = struct.Struct("=BxHiII")  # family, device type, index, flags, change mask
-_ROUTE: Final = struct.Struct("=BBBBBBBBI")  # family, dst and src length, tos, table, ..., flags
+_ADDRESS: Final = struct.Struct("=BBBBI")  # family, length, flags, scope, interface index
+_ROUTE: Final = struct.Struct("=BBBBBBBBI")  # family, dst and src length, tos, table, ..., type, flags
 _UINT32: Final = struct.Struct("=I")
 _INT32: Final = struct.Struct("=i")
 _NSID: Final = struct.Struct("=B3x")  # family
@@ -85,7 +97,9 @@ class Message:
     sequence: int
     port: int
     """Whose question it answers, or whose doing it tells of."""
-    payload: bytes
+    payload: bytes = field(repr=False)
+    """May hold keys."""
+    flags: int = 0
 
     @property
     def error(self) -> int:
@@ -101,30 +115,56 @@ class Link:
     name: str
     up: bool
     mtu: int
+    kind: str = ""
+    """``wireguard``, ``tun``, ``veth``; empty if it has none or was not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a NEWADDR says."""
+
+    ifindex: int
+    scope: int
+    """As in rtnetlink.h: 0 is universe, 253 link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a NEWROUTE that answers `get_route` says."""
+
+    ifindex: int
+    """0: none."""
+    mtu: int
+    """The route's own, learned ones included; 0: that of the link."""
+    is_local: bool
+    """To an address of this machine."""
 
 
 def messages(data: bytes) -> Iterator[Message]:
     """Split what one read returned; a truncated rest is dropped."""
     offset = 0
     while offset + _HEADER.size <= len(data):
-        length, kind, _, sequence, port = _HEADER.unpack_from(data, offset)
+        length, kind, flags, sequence, port = _HEADER.unpack_from(data, offset)
         if length < _HEADER.size or offset + length > len(data):
             return
-        yield Message(kind, sequence, port, data[offset + _HEADER.size : offset + length])
+        yield Message(kind, sequence, port, data[offset + _HEADER.size : offset + length], flags)
         offset += _aligned(length)
 
 
 def attributes(data: bytes) -> dict[int, bytes]:
     """Read attributes; of repeated ones the last counts, a truncated one is dropped."""
-    found: dict[int, bytes] = {}
+    return dict(each_attribute(data))
+
+
+def each_attribute(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and value of attributes in their order, repeated ones too; a truncated one is dropped."""
     offset = 0
     while offset + _ATTRIBUTE.size <= len(data):
         length, kind = _ATTRIBUTE.unpack_from(data, offset)
         if length < _ATTRIBUTE.size or offset + length > len(data):
-            break
-        found[kind & _TYPE_MASK] = data[offset + _ATTRIBUTE.size : offset + length]
+            return
+        yield kind & _TYPE_MASK, data[offset + _ATTRIBUTE.size : offset + length]
         offset += _aligned(length)
-    return found
 
 
 def parse_link(payload: bytes) -> Link | None:
@@ -133,8 +173,9 @@ def parse_link(payload: bytes) -> Link | None:
         return None
     _, _, ifindex, flags, _ = _LINK.unpack_from(payload)
     found = attributes(payload[_LINK.size :])
-    name = found.get(IFLA_IFNAME, b"").rstrip(b"\0").decode(errors="replace")
-    return Link(ifindex, name, bool(flags & IFF_UP), _uint32(found.get(IFLA_MTU, b"")) or 0)
+    kind = attributes(found.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_KIND, b"")
+    mtu = _uint32(found.get(IFLA_MTU, b"")) or 0
+    return Link(ifindex, _text(found.get(IFLA_IFNAME, b"")), bool(flags & IFF_UP), mtu, _text(kind))
 
 
 def parse_route_interface(payload: bytes) -> int | None:
@@ -142,6 +183,24 @@ def parse_route_interface(payload: bytes) -> int | None:
     if len(payload) < _ROUTE.size:
         return None
     return _uint32(attributes(payload[_ROUTE.size :]).get(RTA_OIF, b""))
+
+
+def parse_route(payload: bytes) -> Route | None:
+    """Read the payload of a NEWROUTE; None if it is too short."""
+    if len(payload) < _ROUTE.size:
+        return None
+    found = attributes(payload[_ROUTE.size :])
+    mtu = attributes(found.get(RTA_METRICS, b"")).get(RTAX_MTU, b"")
+    kind = _ROUTE.unpack_from(payload)[7]
+    return Route(_uint32(found.get(RTA_OIF, b"")) or 0, _uint32(mtu) or 0, kind == RTN_LOCAL)
+
+
+def parse_address(payload: bytes) -> Address | None:
+    """Read the payload of a NEWADDR; None if it is too short."""
+    if len(payload) < _ADDRESS.size:
+        return None
+    _, _, _, scope, ifindex = _ADDRESS.unpack_from(payload)
+    return Address(ifindex, scope)
 
 
 def is_cloned_route(payload: bytes) -> bool:
@@ -171,27 +230,41 @@ def sender_nsid(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
 
 def get_link(name: str, nsid: int | None, sequence: int) -> bytes:
     """Ask for the interface called `name`, in the namespace with that nsid or, if None, in ours."""
-    body = _LINK.pack(0, 0, 0, 0, 0) + _attribute(IFLA_IFNAME, name.encode() + b"\0")
+    body = _LINK.pack(0, 0, 0, 0, 0) + build_attribute(IFLA_IFNAME, name.encode() + b"\0")
     if nsid is not None:
-        body += _attribute(IFLA_TARGET_NETNSID, _INT32.pack(nsid))
-    return _message(RTM_GETLINK, NLM_F_REQUEST, sequence, body)
+        body += build_attribute(IFLA_TARGET_NETNSID, _INT32.pack(nsid))
+    return build_message(RTM_GETLINK, NLM_F_REQUEST, sequence, body)
+
+
+def get_links(kind: str, sequence: int) -> bytes:
+    """Ask for all interfaces of our namespace; a kernel that knows `kind` leaves those of other kinds out."""
+    body = _LINK.pack(0, 0, 0, 0, 0)
+    body += build_attribute(IFLA_LINKINFO, build_attribute(IFLA_INFO_KIND, kind.encode() + b"\0"))
+    return build_message(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, sequence, body)
+
+
+def get_addresses(sequence: int) -> bytes:
+    """Ask for all addresses of all interfaces of our namespace."""
+    return build_message(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, sequence, _ADDRESS.pack(0, 0, 0, 0, 0))
 
 
 def get_route(destination: bytes, mark: int, scope_id: int, sequence: int) -> bytes:
     """Ask which route a packet with `mark` to `destination` (4 or 16 bytes) takes."""
     family = AF_INET if len(destination) == 4 else AF_INET6
-    body = _ROUTE.pack(family, len(destination) * 8, 0, 0, 0, 0, 0, 0, 0) + _attribute(RTA_DST, destination)
+    body = _ROUTE.pack(family, len(destination) * 8, 0, 0, 0, 0, 0, 0, 0) + build_attribute(
+        RTA_DST, destination
+    )
     for kind, value in {RTA_MARK: mark, RTA_OIF: scope_id}.items():
         if value:
-            body += _attribute(kind, _UINT32.pack(value))
-    return _message(RTM_GETROUTE, NLM_F_REQUEST, sequence, body)
+            body += build_attribute(kind, _UINT32.pack(value))
+    return build_message(RTM_GETROUTE, NLM_F_REQUEST, sequence, body)
 
 
 def new_nsid(namespace_fd: int, sequence: int) -> bytes:
     """Give a namespace an nsid in ours; EEXIST if it has one."""
-    body = _NSID.pack(0) + _attribute(NETNSA_NSID, _INT32.pack(NSID_NOT_ASSIGNED))  # any
-    body += _attribute(NETNSA_FD, _UINT32.pack(namespace_fd))
-    return _message(RTM_NEWNSID, NLM_F_REQUEST | NLM_F_ACK, sequence, body)
+    body = _NSID.pack(0) + build_attribute(NETNSA_NSID, _INT32.pack(NSID_NOT_ASSIGNED))  # any
+    body += build_attribute(NETNSA_FD, _UINT32.pack(namespace_fd))
+    return build_message(RTM_NEWNSID, NLM_F_REQUEST | NLM_F_ACK, sequence, body)
 
 
 def get_nsid(namespace_fd: int, sequence: int) -> bytes:
@@ -209,28 +282,36 @@ def set_quiet(ifindex: int, sequence: int) -> list[bytes]:
 
     Two messages, so that where the machine lacks one family the other change is still made.
     """
-    mode = _attribute(IFLA_INET6_ADDR_GEN_MODE, bytes([IN6_ADDR_GEN_MODE_NONE]))
-    conf = _attribute(IFLA_INET_CONF, _attribute(IPV4_DEVCONF_SEND_REDIRECTS, _UINT32.pack(0)))
+    mode = build_attribute(IFLA_INET6_ADDR_GEN_MODE, bytes([IN6_ADDR_GEN_MODE_NONE]))
+    conf = build_attribute(IFLA_INET_CONF, build_attribute(IPV4_DEVCONF_SEND_REDIRECTS, _UINT32.pack(0)))
     link = _LINK.pack(0, 0, ifindex, 0, 0)
     return [
-        _message(RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK, sequence, link + _attribute(IFLA_AF_SPEC, family))
-        for family in (_attribute(AF_INET6, mode), _attribute(AF_INET, conf))
+        build_message(
+            RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK, sequence, link + build_attribute(IFLA_AF_SPEC, family)
+        )
+        for family in (build_attribute(AF_INET6, mode), build_attribute(AF_INET, conf))
     ]
 
 
 def _get_nsid(kind: int, value: int, sequence: int) -> bytes:
-    return _message(
-        RTM_GETNSID, NLM_F_REQUEST, sequence, _NSID.pack(0) + _attribute(kind, _UINT32.pack(value))
+    return build_message(
+        RTM_GETNSID, NLM_F_REQUEST, sequence, _NSID.pack(0) + build_attribute(kind, _UINT32.pack(value))
     )
 
 
-def _message(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
+def build_message(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
+    """A message to the kernel."""
     return _HEADER.pack(_HEADER.size + len(body), kind, flags, sequence, 0) + body
 
 
-def _attribute(kind: int, value: bytes) -> bytes:
+def build_attribute(kind: int, value: bytes) -> bytes:
+    """An attribute; those nested in it are its value. Raises struct.error above 65,531 bytes."""
     length = _ATTRIBUTE.size + len(value)
     return _ATTRIBUTE.pack(length, kind) + value + bytes(_aligned(length) - length)
+
+
+def _text(value: bytes) -> str:
+    return value.rstrip(b"\0").decode(errors="replace")
 
 
 def _uint32(value: bytes) -> int | None:

@@ -110,6 +110,19 @@ class Dns(Protocol):
         """Servers now set for the interface, for ``save``; empty if it cannot be told."""
 
 
+class EndpointRoutes(Protocol):
+    """What a default route through the tunnel needs where packets have no marks (macOS): routes around it."""
+
+    def add(self, name: str, endpoints: Sequence[IpAddress]) -> None:
+        """Route each endpoint as it is reached now; call it before there is a default route through `name`.
+
+        Raises NetworkError.
+        """
+
+    def remove(self, name: str) -> None:
+        """Take back what `add` did for that interface, if anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """All of it, as one platform has it."""
@@ -117,3 +130,5 @@ class System:
     network: Network
     firewall: Firewall
     dns: Dns
+    endpoint_routes: EndpointRoutes | None = None
+    """None where they are not needed, for rules send what is marked around the tunnel (Linux)."""

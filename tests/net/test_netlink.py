@@ -28,6 +28,12 @@ def test_a_link() -> None:
     assert netlink.parse_link(second.payload) == netlink.Link(6, "wg0", up=False, mtu=0)
 
 
+def test_the_kind_of_a_link() -> None:
+    kind = attribute(18, attribute(1, b"wireguard\0") + attribute(2, b"data"))
+    (message,) = netlink.messages(link_message(16, 5, 0, attribute(3, b"wg0\0"), kind))
+    assert netlink.parse_link(message.payload) == netlink.Link(5, "wg0", up=False, mtu=0, kind="wireguard")
+
+
 def test_an_error_and_an_acknowledgement() -> None:
     for code in (errno.ENODEV, 0):
         (message,) = netlink.messages(struct.pack("=IHHIIi", 20, netlink.NLMSG_ERROR, 0, 1, 2, -code))

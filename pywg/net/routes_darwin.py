@@ -1,0 +1,137 @@
+"""The routing table of macOS through netstat(1) and route(8), and the routes around a tunnel.
+
+In: destinations and where they go. Out: the change, or what the table says. Rule kept: route(8) may exit 0
+although the kernel refused, so what it says on stderr decides. Written from the manuals and from wg-quick's
+darwin.bash; never run on a Mac.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pywg.net import command
+from pywg.net.command import Run
+from pywg.net.system import IpAddress, NetworkError, Say
+
+INET: Final = {4: "inet", 6: "inet6"}
+NOTES: Final = Path("/var/run/pywg")
+LOOPBACK: Final = {4: "127.0.0.1", 6: "::1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the routing table, as netstat abbreviates it: ``default``, ``10.0/16``."""
+
+    destination: str
+    gateway: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How the kernel reaches a destination."""
+
+    interface: str
+    mtu: int | None
+    """Of the route, if it has one of its own."""
+
+
+class RoutingTable:
+    """The one routing table there is."""
+
+    def __init__(self, say: Say, run: Run = command.run) -> None:
+        self._say = say
+        self._run = run
+
+    def entries(self, family: int) -> list[Entry]:
+        """All of them; the columns have changed between releases, so that their titles are looked for."""
+        listed = command.asked("netstat", "-nr", "-f", INET[family], run=self._run)
+        found: list[Entry] = []
+        column: int | None = None
+        for words in map(str.split, listed.splitlines()):
+            if "Netif" in words:
+                column = words.index("Netif")
+            elif column is not None and len(words) > column:
+                found.append(Entry(words[0], words[1], words[column]))
+        return found
+
+    def find(self, family: int, destination: str) -> Found | None:
+        """What ``route get`` finds; None if nothing."""
+        told = command.asked("route", "-n", "get", f"-{INET[family]}", destination, run=self._run)
+        interface: str | None = None
+        mtu: int | None = None
+        titles: Sequence[str] = ()
+        for words in map(str.split, told.splitlines()):
+            if words[:1] == ["interface:"] and len(words) == 2:
+                interface = words[1]
+            elif "mtu" in words:
+                titles = words
+            elif titles and len(words) == len(titles):
+                value = words[titles.index("mtu")]
+                mtu = int(value) if value.isdigit() and int(value) > 0 else None
+        return None if interface is None else Found(interface, mtu)
+
+    def add(self, family: int, destination: str, *where: str) -> None:
+        """Raises NetworkError."""
+        words = ["route", "-q", "-n", "add", f"-{INET[family]}", destination, *where]
+        self._say(" ".join(words))
+        printed = self._run(*words)
+        if printed.stderr.strip():
+            raise NetworkError(f"{' '.join(words)}: {' '.join(printed.stderr.split())}")
+
+    def delete(self, family: int, destination: str) -> None:
+        """Nothing happens if there is no such route."""
+        words = ["route", "-q", "-n", "delete", f"-{INET[family]}", destination]
+        self._say(" ".join(words))
+        command.asked(*words, run=self._run)
+
+
+class DarwinEndpointRoutes:
+    """An EndpointRoutes. The routes stay as they are while the tunnel is up.
+
+    wg-quick has a process that follows the default gateway; here that takes ``pywg down`` and ``pywg up``.
+    """
+
+    def __init__(self, say: Say, run: Run = command.run, notes: Path = NOTES) -> None:
+        self._table = RoutingTable(say, run)
+        self._notes = notes
+
+    def add(self, name: str, endpoints: Sequence[IpAddress]) -> None:
+        """See EndpointRoutes."""
+        self._write(name, endpoints)
+        gateways = {family: self._gateway(family) for family in INET}
+        for endpoint in endpoints:
+            family = endpoint.version
+            gateway = gateways[family]
+            # Without a way out, an endpoint must not be looked for in the tunnel it is the end of.
+            where = ("-gateway", gateway) if gateway else (LOOPBACK[family], "-blackhole")
+            self._table.add(family, str(endpoint), *where)
+
+    def remove(self, name: str) -> None:
+        """See EndpointRoutes."""
+        try:
+            endpoints = self._note(name).read_text(encoding="ascii").split()
+        except OSError:
+            return
+        for endpoint in endpoints:
+            self._table.delete(6 if ":" in endpoint else 4, endpoint)
+        self._note(name).unlink(missing_ok=True)
+
+    def _gateway(self, family: int) -> str | None:
+        for entry in self._table.entries(family):
+            if entry.destination == "default" and not entry.gateway.startswith("link#"):
+                return entry.gateway
+        return None
+
+    def _write(self, name: str, endpoints: Iterable[IpAddress]) -> None:
+        try:
+            self._notes.mkdir(mode=0o700, exist_ok=True)
+            self._note(name).write_text("".join(f"{endpoint}\n" for endpoint in endpoints))
+        except OSError as error:
+            raise NetworkError(
+                f"cannot write down the routes to the endpoints of {name}: {error.strerror}"
+            ) from None
+
+    def _note(self, name: str) -> Path:
+        return self._notes / f"endpoints-{name}"
