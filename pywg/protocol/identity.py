@@ -12,14 +12,7 @@ from pywg.protocol import noise
 from pywg.protocol.constants import KEY_SIZE
 from pywg.protocol.failures import HandshakeError, HandshakeFailure, ZeroSharedSecret
 from pywg.protocol.macs import cookie_key, mac1_key
-
-
-def _clamp(private_key: bytes) -> bytes:
-    """The 32 bytes X25519 really uses (RFC 7748, section 5), as `wg show` prints them."""
-    number = int.from_bytes(private_key, "little")
-    number &= (1 << 254) - 8
-    number |= 1 << 254
-    return number.to_bytes(KEY_SIZE, "little")
+from pywg.protocol.static_key import clamp
 
 
 class Identity:
@@ -30,7 +23,7 @@ class Identity:
     def __init__(self, private_key: bytes) -> None:
         if len(private_key) != KEY_SIZE:
             raise ValueError(f"a private key has {len(private_key)} bytes; expected {KEY_SIZE}")
-        self.private: Final = X25519PrivateKey.from_private_bytes(_clamp(private_key))
+        self.private: Final = X25519PrivateKey.from_private_bytes(clamp(private_key))
         self.public_key: Final = noise.public_bytes(self.private)
         self.mac1_key: Final = mac1_key(self.public_key)
 

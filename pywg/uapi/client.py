@@ -123,7 +123,8 @@ class UapiClient:
         body, newline, last = reply.removesuffix("\n\n").rpartition("\n")
         key, _, number = last.partition("=")
         digits = number.removeprefix("-")
-        if key != "errno" or not (digits.isascii() and digits.isdigit() and len(digits) < 10):
+        is_number = digits.isascii() and digits.isdigit() and len(digits) < 10
+        if key != "errno" or not is_number or not reply.endswith("\n\n"):
             raise UapiError(f"{self.name}: the daemon's reply does not end with errno; it may have died")
         return body + newline, int(digits)
 

@@ -9,6 +9,7 @@ import errno
 import os
 import socket
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -98,9 +99,10 @@ def unlink_if_ours(path: Path, ours: FileIdentity | None) -> None:
 
 
 def interface_names(directory: Path = DIRECTORY) -> list[str]:
-    """Interfaces whose socket answers, sorted. A socket that refuses is stale and unlinked, as by `wg`.
+    """Interfaces with a live socket, sorted, and those whose socket we may not use: they exist, as `wg` says.
 
-    Raises UapiSocketError if the directory cannot be read.
+    A socket that refuses is stale and unlinked, as by `wg`. Raises UapiSocketError if the directory cannot
+    be read.
     """
     try:
         files = sorted(os.listdir(directory))  # noqa: PTH208 (Path.glob hides that it may not look)
@@ -108,16 +110,23 @@ def interface_names(directory: Path = DIRECTORY) -> list[str]:
         return []
     except PermissionError:
         raise UapiSocketError(f"cannot read {directory}: permission denied; try again as root") from None
-    names = []
-    for path in (directory / file for file in files if file.endswith(".sock")):
-        if not is_interface_name(path.stem) or not _is_socket(path):
-            continue
-        alive = _dial(path)
-        if alive:
-            names.append(path.stem)
-        elif alive is not None:
-            path.unlink(missing_ok=True)
-    return names
+    names = (file.removesuffix(".sock") for file in files if file.endswith(".sock"))
+    return [name for name in names if is_interface_name(name) and has_live_socket(name, directory)]
+
+
+def has_live_socket(name: str, directory: Path = DIRECTORY) -> bool:
+    """Whether somebody listens on an interface's socket, or we may not know; a stale one is unlinked.
+
+    Raises UapiSocketError for what cannot be an interface's name.
+    """
+    path = socket_path(name, directory)
+    if not _is_socket(path):
+        return False
+    stale = _dial(path) is False
+    if stale:
+        with suppress(OSError):
+            path.unlink()
+    return not stale
 
 
 def _remove_stale(path: Path) -> None:

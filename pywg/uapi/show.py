@@ -5,12 +5,13 @@ eyes and scripts that know the one know the other. No I/O and no clock. Rule kep
 hidden unless the caller asks for them.
 """
 
-from base64 import b64encode
 from collections.abc import Iterator
 from typing import Final
 
+from pywg.config.keys import key_to_base64
+from pywg.config.text import endpoint_text, prefix_text
 from pywg.protocol.constants import SECOND
-from pywg.protocol.identity import Identity
+from pywg.protocol.static_key import public_key
 from pywg.uapi.model import UNSET_KEY, DeviceState, PeerState
 
 _RESET: Final = "\x1b[0m"
@@ -65,8 +66,8 @@ def pretty(name: str, state: DeviceState, *, now: int, hide_keys: bool = True, c
     """
     ink = _Ink(color=color)
     lines = list(_interface_lines(name, state, ink, hide_keys=hide_keys))
-    # wg sorts by whole seconds, the newest handshake first, those that never had one last.
-    peers = sorted(state.peers, key=lambda peer: -(peer.last_handshake_ns // SECOND))
+    # The newest handshake first, those that never had one last.
+    peers = sorted(state.peers, key=lambda peer: -peer.last_handshake_ns)
     for peer in peers:
         lines.append("")
         lines.extend(_peer_lines(peer, now // SECOND, ink, hide_keys=hide_keys))
@@ -76,7 +77,7 @@ def pretty(name: str, state: DeviceState, *, now: int, hide_keys: bool = True, c
 def _interface_lines(name: str, state: DeviceState, ink: _Ink, *, hide_keys: bool) -> Iterator[str]:
     yield f"{ink.reset}{ink.label('interface', _GREEN)}: {ink.interface(name)}"
     if state.private_key != UNSET_KEY:
-        yield f"  {ink.label('public key')}: {_base64(Identity(state.private_key).public_key)}"
+        yield f"  {ink.label('public key')}: {key_to_base64(public_key(state.private_key))}"
         yield f"  {ink.label('private key')}: {_secret(state.private_key, hide=hide_keys)}"
     if state.listen_port:
         yield f"  {ink.label('listening port')}: {state.listen_port}"
@@ -85,12 +86,12 @@ def _interface_lines(name: str, state: DeviceState, ink: _Ink, *, hide_keys: boo
 
 
 def _peer_lines(peer: PeerState, now: int, ink: _Ink, *, hide_keys: bool) -> Iterator[str]:
-    yield f"{ink.label('peer', _YELLOW)}: {ink.peer(_base64(peer.public_key))}"
+    yield f"{ink.label('peer', _YELLOW)}: {ink.peer(key_to_base64(peer.public_key))}"
     if peer.preshared_key != UNSET_KEY:
         yield f"  {ink.label('preshared key')}: {_secret(peer.preshared_key, hide=hide_keys)}"
     if peer.endpoint is not None:
-        yield f"  {ink.label('endpoint')}: {peer.endpoint}"
-    prefixes = [f"{prefix.network_address}{ink.unit('/')}{prefix.prefixlen}" for prefix in peer.allowed_ips]
+        yield f"  {ink.label('endpoint')}: {endpoint_text(peer.endpoint)}"
+    prefixes = [prefix_text(prefix).replace("/", ink.unit("/")) for prefix in peer.allowed_ips]
     yield f"  {ink.label('allowed ips')}: {', '.join(prefixes) or '(none)'}"
     handshake = peer.last_handshake_ns // SECOND
     if handshake:
@@ -102,12 +103,8 @@ def _peer_lines(peer: PeerState, now: int, ink: _Ink, *, hide_keys: bool) -> Ite
         yield f"  {ink.label('persistent keepalive')}: every {_span(peer.persistent_keepalive_interval, ink)}"
 
 
-def _base64(key: bytes) -> str:
-    return b64encode(key).decode("ascii")
-
-
 def _secret(key: bytes, *, hide: bool) -> str:
-    return "(hidden)" if hide else _base64(key)
+    return "(hidden)" if hide else key_to_base64(key)
 
 
 def _ago(seconds: int, ink: _Ink) -> str:

@@ -13,6 +13,7 @@ from pywg.uapi.path import (
     UapiSocketError,
     bind_uapi_socket,
     file_identity,
+    has_live_socket,
     inherit_uapi_socket,
     interface_names,
     socket_path,
@@ -179,6 +180,19 @@ def test_listing_finds_the_living_and_unlinks_the_dead(directory: Path) -> None:
     ]
 
 
+def test_whether_somebody_listens(directory: Path) -> None:
+    assert not has_live_socket("wg0", directory)
+    with bind_uapi_socket("wg0", directory):
+        assert has_live_socket("wg0", directory)
+    assert not has_live_socket("wg0", directory)
+    assert list(directory.iterdir()) == []
+    (directory / "wg0.sock").write_text("precious")
+    assert not has_live_socket("wg0", directory)
+    assert (directory / "wg0.sock").exists()
+    with pytest.raises(UapiSocketError):
+        has_live_socket("../wg0", directory)
+
+
 def test_listing_where_there_is_nothing(directory: Path) -> None:
     assert interface_names(directory / "none") == []
 
@@ -201,7 +215,9 @@ def closed_to_others(directory: Path) -> Iterator[Path]:
 
 
 def test_without_permission(closed_to_others: Path, unprivileged: None) -> None:
-    assert interface_names(closed_to_others) == []
+    # It exists, which `wg show interfaces` tells everybody; what else is asked of it is refused.
+    assert interface_names(closed_to_others) == ["wg0"]
+    assert has_live_socket("wg0", closed_to_others)
     with pytest.raises(UapiSocketError, match="permission denied; try again as root"):
         interface_names(closed_to_others / "hidden")
     with pytest.raises(UapiSocketError, match=r"cannot tell whether .* permission denied"):
