@@ -1,0 +1,99 @@
+"""``pywg monitor [INTERFACE...] [--interval SECONDS] [--once]``: a live view of WireGuard interfaces.
+
+Without names: of all there are, as they come and go. ``--interval``: seconds between two looks, 0.1 to 3600
+(default 1). ``--once``: print everything once, with the rates of one interval; so it is, without colours,
+where there is no terminal. ``NO_COLOR`` or ``WG_COLOR_MODE=never``: no colours; ``WG_COLOR_MODE=always``:
+colours with ``--once`` into a pipe too. Keys: q or Ctrl-C ends, Ctrl-Z pauses. Needs root, and rich (the
+extra ``pywg-tunnel[monitor]``). Exit status: 0; 1 for wrong words, without rich, if this user may look at
+nothing, and with ``--once`` if an interface did not answer.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pywg.cli.output import put, tell, wrong_use
+
+_SHORTEST: Final = 0.1
+_LONGEST: Final = 3600.0
+_PLAIN_WIDTH: Final = 132
+"""Columns where there is no terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the words ask for."""
+
+    names: tuple[str, ...]
+    interval: float
+    """Seconds."""
+    once: bool
+
+
+class UsageError(Exception):
+    """The words cannot be followed; the text says which and what was expected."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Show, and return the exit status."""
+    try:
+        request = parse(words)
+    except UsageError as error:
+        return wrong_use("monitor", str(error))
+    try:
+        from rich.console import Console  # noqa: PLC0415 (an optional extra)
+    except ModuleNotFoundError:
+        tell("monitor needs rich, which is not installed; pip install 'pywg-tunnel[monitor]'")
+        return 1
+    from pywg.monitor.sampling import NothingToSeeError, Sampler  # noqa: PLC0415 (after the check for rich)
+
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    color = os.environ.get("WG_COLOR_MODE", "auto")
+    console = Console(
+        width=None if is_terminal else _PLAIN_WIDTH,
+        force_terminal=True if color == "always" else None,
+        no_color=True if color == "never" else None,
+    )
+    try:
+        if request.once or not is_terminal or console.is_dumb_terminal:
+            from pywg.monitor.once import show_once  # noqa: PLC0415 (as above)
+
+            once = show_once(Sampler(request.names, rest=0), console, request.interval)
+            for problem in once.problems:
+                tell(problem)
+            return put(once.text) or (1 if once.problems else 0)
+        from pywg.monitor.live import show_live  # noqa: PLC0415 (as above)
+
+        return show_live(Sampler(request.names), console, request.interval)
+    except NothingToSeeError as error:
+        tell(str(error))
+        return 1
+
+
+def parse(words: Sequence[str]) -> Request:
+    """Raises UsageError."""
+    names, interval, once = [], 1.0, False
+    rest = iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if option == "--interval":
+            interval = _interval(value if equals else next(rest, ""))
+        elif word == "--once":
+            once = True
+        elif word.startswith("-"):
+            raise UsageError(f"unknown option '{word}'; expected --interval SECONDS or --once")
+        else:
+            names.append(word)
+    return Request(tuple(names), interval, once)
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not _SHORTEST <= seconds <= _LONGEST:  # Nor is NaN.
+        raise UsageError(f"--interval '{text}': expected seconds from {_SHORTEST:g} to {_LONGEST:g}")
+    return seconds
