@@ -18,7 +18,8 @@ NATIVE := setup.py native/Cargo.toml native/Cargo.lock $(wildcard native/src/*.r
 READY := $(VENV)/.ready-$(or $(PYWG_BUILD_NATIVE),$(if $(shell command -v cargo),with-cargo,without-cargo))
 
 TEST_PACKAGES := wireguard-tools wireguard-go iperf3 iputils-ping iproute2 nftables iptables conntrack tcpdump \
-	procps qemu-system-x86 busybox-static linux-image-cloud cpio kmod ncat
+	procps qemu-system-x86 busybox-static linux-image-cloud cpio kmod ncat \
+	zsh fish man-db
 BENCH_PACKAGES := wireguard-tools wireguard-go iperf3 iproute2 openvpn openssl
 
 # The floor holds for the whole run only; a part of the tests covers a part of the code.

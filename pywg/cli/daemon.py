@@ -13,7 +13,8 @@ from types import FrameType
 from typing import Final, NamedTuple, NoReturn
 
 from pywg.daemon.errors import StartError
-from pywg.daemon.handover import Inherited, Starter, inherited, start_again, take_standard_streams
+from pywg.daemon.handover import Inherited, Starter, inherited, take_standard_streams
+from pywg.daemon.launch import launch
 from pywg.daemon.opening import Opened, open_descriptors
 from pywg.daemon.signals import END_SIGNALS
 from pywg.interface_name import InterfaceNameError, check_interface_name
@@ -87,14 +88,12 @@ def _run(name: str, given: Inherited, starter: Starter, *, stays: bool) -> None:
     take_standard_streams()
     for number in END_SIGNALS:
         signal.signal(number, _end)
+    if not stays:
+        launch(name, given)
+        return
     opened = open_descriptors(name, given)
     try:
-        if stays:
-            _stay(opened, starter)
-        else:
-            keep_output = os.environ.get("LOG_LEVEL", "").lower() not in {"", "silent"}
-            tun, uapi = opened.tun.fileno(), opened.uapi.fileno()
-            start_again(opened.name, tun, uapi, keep_output=keep_output)
+        _stay(opened, starter)
     except BaseException:
         opened.abandon()
         raise

@@ -12,24 +12,32 @@ from typing import Final
 from pywg.interface_name import RESERVED
 
 COMMANDS: Final = {
-    **dict.fromkeys(
-        (
-            "show",
-            "showconf",
-            "set",
-            "setconf",
-            "addconf",
-            "syncconf",
-            "genkey",
-            "genpsk",
-            "pubkey",
-        ),
-        "pywg.cli.tools",
-    ),
-    **dict.fromkeys(("up", "down", "save", "strip"), "pywg.cli.quick"),
-    **dict.fromkeys(("doctor", "monitor", "demo", "version", "completion"), ""),
+    "show": "pywg.cli.show:show",
+    "showconf": "pywg.cli.show:showconf",
+    "set": "pywg.cli.configure:set",
+    "setconf": "pywg.cli.configure:setconf",
+    "addconf": "pywg.cli.configure:addconf",
+    "syncconf": "pywg.cli.configure:syncconf",
+    "genkey": "pywg.cli.keys:genkey",
+    "genpsk": "pywg.cli.keys:genpsk",
+    "pubkey": "pywg.cli.keys:pubkey",
+    "up": "pywg.cli.quick:up",
+    "down": "pywg.cli.quick:down",
+    "save": "pywg.cli.quick:save",
+    "strip": "pywg.cli.quick:strip",
+    "doctor": "pywg.cli.doctor:main",
+    "monitor": "pywg.cli.monitor:main",
+    "demo": "pywg.cli.demo:main",
+    "completion": "pywg.cli.completion:main",
+    "unit": "pywg.cli.unit:main",
+    "help": "pywg.cli.manual:main",
+    "version": "pywg.cli.version:main",
 }
-"""Word to module, whose function of that name takes the words that follow. None: ``pywg.cli.WORD:main``."""
+"""Word to the function that takes the words after it and returns the exit status."""
+
+HELP: Final = frozenset({"-h", "--help"})
+_ALSO: Final = {**dict.fromkeys(HELP, "help"), "-v": "version", "--version": "version"}
+_DAEMON_OPTIONS: Final = frozenset({"-f", "--foreground"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,22 +50,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    first, rest = (words[0], words[1:]) if words else ("", [])
-    if first in {"-h", "--help", "help"} or (first in COMMANDS and rest in (["-h"], ["--help"])):
-        return _call("pywg.cli.manual", "main", rest[:1] if first not in COMMANDS else [first])
-    if first == "--version":
-        first = "version"
+    if not words:
+        return _call("pywg.cli.manual:nothing_asked", words)
+    first, rest = _ALSO.get(words[0], words[0]), words[1:]
     if first in COMMANDS:
-        module = COMMANDS[first]
-        return _call(module, first, rest) if module else _call(f"pywg.cli.{first}", "main", rest)
+        return _call(COMMANDS["help"], [first]) if HELP.intersection(rest) else _call(COMMANDS[first], rest)
+    if HELP.intersection(rest):
+        return _call(COMMANDS["help"], ["daemon"])
     if first in RESERVED:
         sys.stderr.write(f"pywg: '{first}' is the name of a command, which this version does not have yet\n")
         return 1
-    if not words:
-        return _call("pywg.cli.manual", "nothing_asked", [])
-    return _call("pywg.cli.daemon", "main", words)
+    return _run_daemon(words)
 
 
-def _call(module: str, function: str, words: list[str]) -> int:
+def _run_daemon(words: list[str]) -> int:
+    """A name that stands alone is an interface's, whatever it resembles: as with wireguard-go, any legal name
+    must do, and wg-quick takes it from a file's. It is only after the fact that a likely slip is told.
+    """
+    if words[0][:1] != "-" and not _DAEMON_OPTIONS.issuperset(words[1:]):
+        return _call("pywg.cli.unknown:unknown_command", words)
+    status = _call("pywg.cli.daemon:main", words)
+    if len(words) == 1 and (status or (sys.stderr is not None and sys.stderr.isatty())):
+        _call("pywg.cli.unknown:failed" if status else "pywg.cli.unknown:made", words)
+    return status
+
+
+def _call(target: str, words: list[str]) -> int:
+    module, function = target.split(":")
     status: int = getattr(import_module(module), function)(words)
     return status

@@ -1,8 +1,9 @@
 """One interface's life in this process: a loop with device, UAPI server, link monitor, alarm and signals.
 
 In: the opened descriptors. Out: nothing until it is told to end, by one of END_SIGNALS, by its interface
-or its socket file going away, or by a failure of either; then the socket file is removed. An exception that
-reaches the loop is told by type and place only, for its message and the values around it may be secret.
+or its socket file going away, or by a failure of either; then the socket file is removed. In the foreground a
+service manager is told when everything answers and when the end begins. An exception that reaches the loop is
+told by type and place only, for its message and the values around it may be secret.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from typing import Any
 from pywg.boottime_timer import create_scheduler
 from pywg.clock import SystemClock
 from pywg.daemon.errors import StartError
+from pywg.daemon.notify import Notifier
 from pywg.daemon.opening import Opened
 from pywg.daemon.signals import END_SIGNALS
 from pywg.device import Device
@@ -37,8 +39,11 @@ def run_service(opened: Opened, announce: Callable[[], None], *, in_background: 
         also_errors=Syslog() if in_background else None,
     )
     route_logging(log)
+    manager = Notifier.from_environment(os.environ)
+    if in_background:
+        manager = Notifier(None)  # It waits for the process that started us.
     try:
-        asyncio.run(_Service(opened, log).run(announce), debug=False)
+        asyncio.run(_Service(opened, log, manager).run(announce), debug=False)
     except EngineUnavailableError as error:
         raise StartError(str(error)) from None
     except StartError:
@@ -50,11 +55,13 @@ def run_service(opened: Opened, announce: Callable[[], None], *, in_background: 
 class _Service:
     """What the loop holds, put together and taken apart in order."""
 
-    def __init__(self, opened: Opened, log: Log) -> None:
+    def __init__(self, opened: Opened, log: Log, manager: Notifier) -> None:
         self._opened = opened
         self._log = log
+        self._manager = manager
         self._clock = SystemClock()
         self._ended = asyncio.Event()
+        self._why_ended = ""
 
     async def run(self, announce: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -73,7 +80,9 @@ class _Service:
             self._watch_link(loop, stack, device)
             server.start()
             announce()
+            self._manager.ready(f"{self._opened.name} answers; engine: {device.get_status().engine}")
             await self._ended.wait()
+            self._manager.stopping(self._why_ended)
 
     def _make_device(self, loop: asyncio.AbstractEventLoop, stack: AsyncExitStack) -> Device:
         limits = Limits()
@@ -135,6 +144,7 @@ class _Service:
     def _end(self, why: str) -> None:
         if not self._ended.is_set():
             self._log.verbose(f"ends: {why}")
+            self._why_ended = why
             self._ended.set()
 
     def _engine_failed(self, failure: Failure) -> None:
@@ -153,8 +163,9 @@ class _Service:
         self._end(what)
 
     def _listener_failed(self, error: OSError) -> None:
-        self._log.error(f"the UAPI socket failed: {error.strerror}; the daemon ends")
-        self._ended.set()
+        what = f"the UAPI socket failed: {error.strerror}"
+        self._log.error(f"{what}; the daemon ends")
+        self._end(what)
 
     def _loop_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """asyncio's own handler would log the context, which holds `repr`s and messages."""

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from pywg import __version__
-from pywg.cli.main import main
+from pywg.cli import main as dispatch
+from pywg.cli.main import COMMANDS, main
 from pywg.interface_name import RESERVED
 from tests.needs import ENGINES, need_engine
 
@@ -25,6 +27,68 @@ def pywg(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
         timeout=20,
         check=False,
     )
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+    """What would have been called; everything succeeds."""
+    calls: list[tuple[str, list[str]]] = []
+
+    def record(target: str, words: list[str]) -> int:
+        calls.append((target, words))
+        return 0
+
+    monkeypatch.setattr(dispatch, "_call", record)
+    return calls
+
+
+@pytest.fixture
+def daemon(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The words that daemons would have been started with; they succeed."""
+    started: list[list[str]] = []
+
+    def start(words: list[str]) -> int:
+        started.append(words)
+        return 0
+
+    monkeypatch.setattr("pywg.cli.daemon.main", start)
+    return started
+
+
+@pytest.mark.parametrize("target", COMMANDS.values(), ids=COMMANDS)
+def test_each_command_has_its_function(target: str) -> None:
+    module, function = target.split(":")
+    assert callable(getattr(import_module(module), function))
+
+
+@pytest.mark.parametrize(
+    ("words", "target", "rest"),
+    [
+        (["show", "wg0"], COMMANDS["show"], ["wg0"]),
+        (["show", "wg0", "--help"], COMMANDS["help"], ["show"]),
+        (["set", "-h"], COMMANDS["help"], ["set"]),
+        (["-h"], COMMANDS["help"], []),
+        (["--help", "set"], COMMANDS["help"], ["set"]),
+        (["help", "--help"], COMMANDS["help"], ["help"]),
+        (["wg0", "--help"], COMMANDS["help"], ["daemon"]),
+        (["-f", "-h"], COMMANDS["help"], ["daemon"]),
+        (["-v"], COMMANDS["version"], []),
+        (["--version"], COMMANDS["version"], []),
+        (["wg0"], "pywg.cli.daemon:main", ["wg0"]),
+        (["-f", "wg0"], "pywg.cli.daemon:main", ["-f", "wg0"]),
+        (["wg0", "--foreground"], "pywg.cli.daemon:main", ["wg0", "--foreground"]),
+        (["-x", "wg0"], "pywg.cli.daemon:main", ["-x", "wg0"]),
+        (["shwo"], "pywg.cli.daemon:main", ["shwo"]),
+        (["shwo", "wg0"], "pywg.cli.unknown:unknown_command", ["shwo", "wg0"]),
+        (["wg0", "--json"], "pywg.cli.unknown:unknown_command", ["wg0", "--json"]),
+        ([], "pywg.cli.manual:nothing_asked", []),
+    ],
+)
+def test_dispatch(
+    words: list[str], target: str, rest: list[str], called: list[tuple[str, list[str]]]
+) -> None:
+    assert main(words) == 0
+    assert called == [(target, rest)]
 
 
 @pytest.mark.parametrize("word", ["-h", "--help", "help"])
@@ -47,13 +111,20 @@ def test_nothing_asked_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--frobnicate", "wg0"], "unknown option '--frobnicate'"),
         (["-f"], "expected one interface name, got 0"),
-        (["wg0", "wg1"], "expected one interface name, got 2"),
+        (["-f", "wg0", "wg1"], "expected one interface name, got 2"),
         (["x" * 16], "is 16 characters long; at most 15 are possible"),
         (["../wg0"], "is no interface name"),
         ([""], "is no interface name"),
         (["-f", "show"], "'show' is the name of a command"),
         (["--foreground", "up"], "'up' is the name of a command"),
         (["-fwg0"], "unknown option '-fwg0'"),
+        (["shwo", "wg0"], "unknown command 'shwo'; did you mean 'pywg show'?"),
+        (["SHOW", "wg0"], "unknown command 'SHOW'; did you mean 'pywg show'?"),
+        (["wg0", "up"], "unknown command 'wg0'; did you mean 'pywg up wg0'?"),
+        (["wg0", "wg1"], "unknown command 'wg0'; 'pywg help' lists them"),
+        (["wg0", "--json"], "unknown command 'wg0'"),
+        (["help", "shwo"], "there is no help on 'shwo'"),
+        (["bench"], "which this version does not have yet"),
     ],
 )
 def test_wrong_words_are_one_line_and_status_1(
@@ -67,13 +138,80 @@ def test_wrong_words_are_one_line_and_status_1(
     assert message in err
 
 
-@pytest.mark.parametrize("word", sorted(RESERVED - {"help", "version", "demo"}))
-def test_reserved_words_never_become_an_interface(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def open_nothing(*_: object) -> int:
-        raise AssertionError(f"'{word}' was taken for an interface")
+@pytest.mark.parametrize("word", sorted(RESERVED))
+def test_reserved_words_never_become_an_interface(word: str, called: list[tuple[str, list[str]]]) -> None:
+    status = main([word])
+    assert called == ([(COMMANDS[word], [])] if word in COMMANDS else [])
+    assert status == (0 if word in COMMANDS else 1)
 
-    monkeypatch.setattr("pywg.cli.daemon.main", open_nothing)
-    assert main([word]) == 1
+
+def test_every_command_is_reserved() -> None:
+    assert set(COMMANDS) <= RESERVED
+
+
+class TestWordAlone:
+    """It is an interface's name, whatever it resembles; that is told afterwards, if it may help."""
+
+    def test_at_a_terminal(
+        self,
+        daemon: list[list[str]],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        assert main(["shwo"]) == 0
+        assert daemon == [["shwo"]]
+        assert capsys.readouterr().err == (
+            "pywg: note: 'shwo' is an interface now; if you meant 'pywg show', remove it: "
+            "'ip link delete shwo'\n"
+        )
+
+    @pytest.mark.parametrize("words", [["wg0"], ["nyc"], ["-f", "shwo"], ["shwo", "-f"]])
+    def test_at_a_terminal_and_meant(
+        self,
+        words: list[str],
+        daemon: list[list[str]],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        assert main(words) == 0
+        assert daemon == [words]
+        assert capsys.readouterr().err == ""
+
+    def test_from_a_script(self, daemon: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+        """Such as wg-quick with a file called shwo.conf."""
+        assert main(["shwo"]) == 0
+        assert daemon == [["shwo"]]
+        assert capsys.readouterr().err == ""
+
+    def test_that_failed(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        monkeypatch.setattr("pywg.cli.daemon.main", lambda _words: 130)
+        assert main(["shwo"]) == 130
+        assert "did you mean 'pywg show'?" in capsys.readouterr().err
+        assert main(["wg0"]) == 130
+        assert capsys.readouterr().err == ""
+
+
+def test_starting_a_daemon_imports_neither_the_manual_nor_what_suggests() -> None:
+    """Start-up time is paid twice."""
+    # A wrong option is noticed after everything has been imported that the first of the two starts needs.
+    code = "import sys; from pywg.cli.main import main; main(['-f', '-x']); print(*sys.modules, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    imported = set(done.stdout.split())
+    assert "unknown option" in done.stderr
+    assert "pywg.cli.daemon" in imported
+    assert (
+        not {"argparse", "difflib", "asyncio", "pywg.cli.manual", "pywg.cli.unknown", "pywg.manual"}
+        & imported
+    )
 
 
 def test_version_names_the_engine_and_why() -> None:

@@ -13,6 +13,8 @@ from typing import cast
 import pytest
 
 from pywg.cli import daemon
+from pywg.daemon import launch
+from pywg.daemon.notify import Notifier
 from pywg.daemon.opening import Opened
 from pywg.daemon.service import _Service
 from tests.daemon.conftest import Place
@@ -85,7 +87,7 @@ def test_a_failure_is_told_without_its_values(
     def fail(*_: object) -> None:
         raise ValueError(key.hex(), key)
 
-    monkeypatch.setattr(daemon, "open_descriptors", fail)
+    monkeypatch.setattr(launch, "open_descriptors", fail)
     assert daemon.main(["wg0"]) == 1
     error = capfd.readouterr().err
     assert "pywg: unforeseen: ValueError in" in error
@@ -96,7 +98,7 @@ def test_a_failure_is_told_without_its_values(
 
     async def run_loop() -> None:
         loop = asyncio.get_running_loop()
-        service = _Service(cast(Opened, None), log)
+        service = _Service(cast(Opened, None), log, Notifier(None))
         loop.set_exception_handler(service._loop_failed)
         loop.call_soon(fail, key)
         task = loop.create_task(_fail_later(key))

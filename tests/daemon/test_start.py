@@ -231,13 +231,14 @@ def test_the_kernels_wireguard_is_pointed_at(
     said: bool,
 ) -> None:
     from pywg.cli import daemon  # noqa: PLC0415 (the only test here that runs it in this process)
+    from pywg.daemon import launch  # noqa: PLC0415
     from pywg.daemon.errors import StartError  # noqa: PLC0415
 
     def refuse(*_: object) -> None:
         raise StartError("not in this test")
 
     monkeypatch.setattr(daemon, "KERNEL_MODULE", str(tmp_path if there else tmp_path / "none"))
-    monkeypatch.setattr(daemon, "open_descriptors", refuse)
+    monkeypatch.setattr(launch if not quiet else daemon, "open_descriptors", refuse)
     monkeypatch.setenv("WG_PROCESS_FOREGROUND", quiet)
     assert daemon.main(["wg0"]) == 1
     error = capsys.readouterr().err
