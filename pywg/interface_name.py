@@ -23,7 +23,18 @@ _WG: Final = (
     "help",
 )
 _WG_QUICK: Final = ("up", "down", "save", "strip")
-_OURS: Final = ("bench", "completion", "daemon", "demo", "doctor", "help", "monitor", "status", "version")
+_OURS: Final = (
+    "bench",
+    "completion",
+    "daemon",
+    "demo",
+    "doctor",
+    "help",
+    "monitor",
+    "status",
+    "unit",
+    "version",
+)
 RESERVED: Final = frozenset((*_WG, *_WG_QUICK, *_OURS))
 """Words that are or will be commands."""
 
