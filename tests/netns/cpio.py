@@ -1,4 +1,4 @@
-"""Files into an initramfs: a gzip'ed cpio archive of the "newc" form (cpio(5)).
+"""Files into an initramfs: a cpio archive, gzip'ed or not, of the "newc" form (cpio(5)).
 
 Comes in: paths, modes and contents. Goes out: bytes the kernel unpacks before it starts /init. Rule: the
 directories above a path come before it, and nothing of the machine is in it but what was asked for.
@@ -31,8 +31,8 @@ class Archive:
         """Add a file of this machine, under the same path unless told otherwise."""
         self.file(path or str(source), source.read_bytes())
 
-    def to_bytes(self) -> bytes:
-        """The compressed archive."""
+    def to_bytes(self, *, compressed: bool = True) -> bytes:
+        """The archive; the kernel takes either form."""
         packed = bytearray()
         for number, (name, (mode, content)) in enumerate(
             [*self._entries.items(), ("TRAILER!!!", (0, b""))], 1
@@ -43,4 +43,4 @@ class Archive:
             packed += b"070701" + b"".join(b"%08x" % value for value in numbers) + encoded
             packed += bytes(-len(packed) % 4) + content
             packed += bytes(-len(packed) % 4)
-        return gzip.compress(bytes(packed), compresslevel=1)
+        return gzip.compress(bytes(packed), compresslevel=1) if compressed else bytes(packed)

@@ -5,6 +5,7 @@ resolv.conf and processes, each as the system's own tool prints it. Rule: what m
 index of a link) is left out.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -36,5 +37,5 @@ def snapshot(namespace: Namespace) -> dict[str, str]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Other tests may run on this machine."""
-    return path.name.startswith("wt")
+    """Other tests may run on this machine: see new_interface_name."""
+    return path.name.startswith(f"wt{os.getpid():x}-")

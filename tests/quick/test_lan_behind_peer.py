@@ -19,6 +19,7 @@ from tests.netns.daemon import KeyPair, daemon_environment
 from tests.netns.lab import Lab
 from tests.netns.namespace import Namespace, new_interface_name
 from tests.netns.snapshot import snapshot
+from tests.netns.wait import until
 
 HOST = "192.168.1.123"
 PORT = 9090
@@ -140,7 +141,13 @@ def test_the_lan_is_reached_and_nothing_is_left(row: Row) -> None:
     assert row.page() == GREETING.decode()
     row.one.pywg("down")
     row.two.pywg("down")
+    # A daemon lets go of its socket, which `down` waits for, a moment before its process is gone.
+    until(lambda: not _daemons(row), "the daemons have ended", seconds=2)
     assert row.snapshots() == before
+
+
+def _daemons(row: Row) -> list[int]:
+    return [*row.one.namespace.pids(), *row.two.namespace.pids()]
 
 
 def test_without_post_up_it_is_not(row: Row) -> None:

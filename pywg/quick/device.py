@@ -1,0 +1,152 @@
+"""The WireGuard interface itself: made by pywg, by another program or by the kernel; and its end.
+
+In: the name of the configuration. Out: the interface's real name, which on macOS is the next free utunN and
+stands in /var/run/wireguard/NAME.name, as wg-quick has it there. Rule kept: when `delete_device` returns, the
+daemon has let go of its socket, so that the next `up` finds the name free.
+
+The other program is that of WG_QUICK_USERSPACE_IMPLEMENTATION, which wg-quick starts where the kernel has no
+WireGuard: run with the name as its one argument, it leaves interface and UAPI socket behind and exits 0.
+macOS: never run on a Mac.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pywg.daemon.launch import launch
+from pywg.daemon.opening import NAME_FILE_VARIABLE
+from pywg.net.system import NetworkError
+from pywg.quick.errors import QuickError
+from pywg.quick.hooks import run_command
+from pywg.quick.host import Host
+from pywg.quick.undo import Undo
+from pywg.uapi.path import UapiSocketError, file_identity, socket_path
+
+PROGRAM_VARIABLE: Final = "WG_QUICK_USERSPACE_IMPLEMENTATION"
+ENDING_SECONDS: Final = 5.0
+"""Longest wait for a daemon whose interface was deleted."""
+SOCKETS_SECONDS: Final = 5.0
+"""Longest wait for a daemon to open its sockets once the link is up. It takes milliseconds."""
+_LOOK_EVERY: Final = 0.005
+_SAME_AGE: Final = 2.0
+"""Seconds between socket and name file above which they are not of one start (wg-quick on macOS)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """Who is to be the device. By default pywg."""
+
+    kernel: bool = False
+    program: str | None = None
+    """Another program; means nothing with `kernel`."""
+
+    @classmethod
+    def chosen(cls, environment: Mapping[str, str], *, kernel: bool) -> "Implementation":
+        """What the environment says; ``pywg`` there is this pywg, not what the PATH may have."""
+        program = environment.get(PROGRAM_VARIABLE)
+        return cls(kernel=kernel, program=None if program in {None, "", "pywg"} else program)
+
+
+def find_device(name: str, host: Host) -> str | None:
+    """The real name of the interface that `name` is up as, whatever its kind; None if there is none."""
+    if sys.platform != "darwin":
+        return name if host.system.network.has_link(name) else None
+    try:
+        name_file = _name_file(name, host)
+        real = name_file.read_text(encoding="ascii").strip()
+        age = socket_path(real, host.sockets).stat().st_mtime - name_file.stat().st_mtime
+    except (OSError, ValueError, UapiSocketError):
+        return None
+    return real if abs(age) < _SAME_AGE and host.system.network.has_link(real) else None
+
+
+def add_device(name: str, implementation: Implementation, host: Host, undo: Undo) -> str:
+    """Make the interface and return its real name.
+
+    Raises StartError, NetworkError or QuickError if it cannot be made; Interrupted.
+    """
+    if implementation.kernel:
+        host.system.network.add_wireguard_link(name)
+        real = name
+    elif implementation.program is not None:
+        return _run_program(implementation.program, name, host, undo)
+    else:
+        host.say(f"pywg {name}")
+        mac = sys.platform == "darwin"
+        real = launch("utun", name_file=str(_name_file(name, host))) if mac else launch(name)
+    # Each of them leaves nothing if it fails; and an interface that is not ours is not ours to delete.
+    undo.by(f"delete {real}", lambda: delete_device(name, real, host))
+    return real
+
+
+def delete_device(name: str, real: str, host: Host) -> None:
+    """Delete the interface and wait for its daemon.
+
+    Raises NetworkError if it cannot be deleted; one that is gone already, with its daemon or by a hook, is.
+    """
+    try:
+        host.system.network.delete_link(real)
+    except NetworkError:
+        if host.system.network.has_link(real):
+            raise
+    if sys.platform == "darwin":
+        _name_file(name, host).unlink(missing_ok=True)
+    path = socket_path(real, host.sockets)
+    deadline = time.monotonic() + ENDING_SECONDS
+    while file_identity(path) is not None:
+        if time.monotonic() > deadline:
+            host.tell(f"{real} is deleted, but its daemon has not ended within {ENDING_SECONDS:g} s")
+            return
+        time.sleep(_LOOK_EVERY)
+
+
+def wait_for_sockets(name: str, host: Host) -> None:
+    """Return when the daemon of an interface that is up has its UDP sockets.
+
+    The kernel refuses to set a link up whose port is in use; a daemon only notices. Raises QuickError with
+    its reason, UapiError. A daemon that does not tell is taken to have them.
+    """
+    control = host.open_control(name)
+    deadline = time.monotonic() + SOCKETS_SECONDS
+    while (status := control.status()) is not None:
+        reason = status.sockets.get("error")
+        if reason:
+            raise QuickError(f"{name}: {reason}; end what uses it, or choose another ListenPort")
+        if "open" in {status.sockets.get("v4"), status.sockets.get("v6")}:
+            return
+        if time.monotonic() > deadline:
+            raise QuickError(
+                f"{name}: its daemon has not opened its sockets after {SOCKETS_SECONDS:g} s; it may be stuck"
+            )
+        host.interruption.check()
+        time.sleep(_LOOK_EVERY)
+
+
+def _run_program(program: str, name: str, host: Host, undo: Undo) -> str:
+    mac = sys.platform == "darwin"
+    host.say(f"{program} {'utun' if mac else name}")
+
+    def delete() -> None:
+        made = find_device(name, host)
+        if made is not None:
+            delete_device(name, made, host)
+
+    undo.by(f"delete {name}", delete)
+    environment = {**os.environ, NAME_FILE_VARIABLE: str(_name_file(name, host))} if mac else None
+    status = run_command([program, "utun" if mac else name], host.interruption, environment)
+    real = find_device(name, host)
+    if status or real is None:
+        raise QuickError(
+            f"{PROGRAM_VARIABLE}={program}: "
+            + (f"failed with status {status}" if status else f"has made no interface {name}"),
+            status or 1,
+        )
+    return real
+
+
+def _name_file(name: str, host: Host) -> Path:
+    return host.sockets / f"{name}.name"

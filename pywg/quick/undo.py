@@ -1,0 +1,49 @@
+"""How to undo what was done: in reverse order, all of it, whatever fails on the way."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pywg.net.system import NetworkError
+from pywg.quick.errors import QuickError
+from pywg.quick.host import Tell
+from pywg.uapi.client import UapiError
+
+_EXPECTED: Final = (NetworkError, UapiError, QuickError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`what` completes the sentence "could not ..."."""
+
+    what: str
+    do: Callable[[], object]
+
+
+def do_all(steps: Iterable[Step], tell: Tell) -> bool:
+    """Do each of them, also after one has failed, which is told. Returns whether none has."""
+    good = True
+    for step in steps:
+        try:
+            step.do()
+        except _EXPECTED as error:
+            good = False
+            tell(f"could not {step.what}: {error}")
+    return good
+
+
+class Undo:
+    """What `up` has to take back if it fails."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._steps: list[Step] = []
+        self._tell = tell
+
+    def by(self, what: str, do: Callable[[], object]) -> None:
+        """Register a step before doing what it undoes, unless that fails without a trace."""
+        self._steps.append(Step(what, do))
+
+    def run(self) -> None:
+        """Undo all. What cannot be undone is told; nothing is raised."""
+        do_all(reversed(self._steps), self._tell)
+        self._steps.clear()

@@ -1,0 +1,68 @@
+"""`pywg up`: from a configuration file to an interface with addresses, routes and name servers.
+
+In: a configuration and a host. Out: the interface, or an exception and everything as it was: each step
+registers how it is undone before it is taken. Order kept: that of wg-quick(8) of 2026, in which PreUp finds
+the interface made, and what it sets there (a private key, say) stays.
+"""
+
+from functools import partial
+
+from pywg.config.change import addconf_change
+from pywg.config.model import HostPort, QuickConfig
+from pywg.endpoint import Endpoint
+from pywg.net.system import DnsSettings
+from pywg.quick.device import Implementation, add_device, find_device, wait_for_sockets
+from pywg.quick.errors import QuickError
+from pywg.quick.hooks import run_hooks
+from pywg.quick.host import Host
+from pywg.quick.routes import add_routes, best_mtu
+from pywg.quick.undo import Undo
+
+
+def up(config: QuickConfig, implementation: Implementation, host: Host) -> None:
+    """Bring the interface up.
+
+    Raises QuickError, ConfigError (an endpoint), StartError, NetworkError, UapiError or Interrupted, after
+    everything was undone.
+    """
+    present = find_device(config.name, host)
+    if present is not None:
+        also = f" as {present}" if present != config.name else ""
+        raise QuickError(f"'{config.name}' already exists{also}; take it down first, or choose another name")
+    undo = Undo(host.tell)
+    try:
+        _bring_up(config, implementation, host, undo)
+        host.interruption.check()
+    except BaseException:
+        undo.run()
+        raise
+
+
+def _bring_up(config: QuickConfig, implementation: Implementation, host: Host, undo: Undo) -> None:
+    network, check = host.system.network, host.interruption.check
+    name = add_device(config.name, implementation, host, undo)
+    check()
+    run_hooks("PreUp", config.hooks.pre_up, config, name, host)
+
+    control = host.open_control(name)
+    host.say(f"pywg addconf {name} <(pywg strip {config.path})")
+    control.set(addconf_change(config.wg, partial(_resolve, host)))
+    for address in config.addresses:
+        check()
+        network.add_address(name, address)
+    state = control.get()
+    check()
+    network.set_up(name, best_mtu(state, network) if config.mtu is None else config.mtu)
+    wait_for_sockets(name, host)
+
+    if config.dns:
+        check()
+        undo.by("take back the name servers", partial(host.system.dns.unset, name))
+        host.system.dns.set(name, DnsSettings(config.dns, config.dns_search))
+    add_routes(config, name, state, host, undo)
+    run_hooks("PostUp", config.hooks.post_up, config, name, host)
+
+
+def _resolve(host: Host, endpoint: HostPort) -> Endpoint:
+    with host.interruption.waiting():
+        return host.resolve(endpoint)
