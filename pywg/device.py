@@ -273,6 +273,7 @@ class Device:
         for peer in self._peers.values():
             peer.remote = RemoteStatic(identity, peer.public_key)
             self._handshakes.expire(peer)
+            self._handshakes.begin_anew(peer)
             touched[peer.id] = peer
 
     def _set_listen_port(self, port: int) -> None:
@@ -308,6 +309,8 @@ class Device:
             if block.update_only:
                 return
             peer = self._add(block.public_key)
+        else:
+            self._handshakes.begin_anew(peer)
         touched[peer.id] = peer
         if block.preshared_key is not None:
             peer.preshared_key = block.preshared_key
@@ -369,6 +372,8 @@ class Device:
 
     def get_status(self) -> Status:
         """What ``get_status=1`` tells."""
+        now = self._clock.boottime()
+        refusals = self._handshakes.refusals
         return Status(
             engine=self._engine.name,
             engine_reason=self._why,
@@ -377,8 +382,10 @@ class Device:
             offloads=report.offloads(self._sockets),
             details=self._engine.status(),
             drops=report.by_name(self._engine.drops(None)),
-            handshake_failures=report.handshake_failures(self._engine, self._handshakes.failures),
-            peers=tuple(report.peer_status(self._engine, peer) for peer in self._peers.values()),
+            handshake_failures=report.handshake_failures(self._engine, refusals),
+            handshake_failure_ages=report.handshake_failure_ages(refusals, now),
+            stranger=report.stranger(refusals, now),
+            peers=tuple(report.peer_status(self._engine, peer, now) for peer in self._peers.values()),
         )
 
     def _socket_state(self) -> dict[str, str]:

@@ -2,10 +2,9 @@
 
 In: wishes for a session from the timers and the engine, and datagrams the engine has checked for size, type
 and MAC1. Out: datagrams for the engine to send, and keypairs to install. Kept here: one pending initiation a
-peer, the greatest timestamp, the two gates, the under-load rule and the count of what failed and why.
+peer, the greatest timestamp, the two gates, the under-load rule and the counts of what happened and why not.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -25,12 +24,15 @@ from pywg.protocol.handshake import (
     read_initiation,
     read_response,
 )
+from pywg.protocol.history import HandshakeEvent
 from pywg.protocol.index_table import IndexTable
 from pywg.protocol.messages import CookieReply, Response
 from pywg.protocol.peer import Peer
 from pywg.protocol.ratelimiter import RateLimiter
 from pywg.protocol.tai64n import tai64n
 from pywg.protocol.timers import Wanted
+from pywg.refusals import Refusals, Stranger
+from pywg.report import by_name
 
 
 class Handshakes:
@@ -58,8 +60,8 @@ class Handshakes:
         self._rate = RateLimiter(limits)
         self._indices: IndexTable[Peer] = IndexTable(lambda: int.from_bytes(random_bytes(4), "little"))
         self._under_load_until = 0
-        self.failures: Counter[HandshakeFailure] = Counter()
-        """Those that could be laid to no peer."""
+        self.refusals = Refusals()
+        """Messages that could be laid to no peer."""
 
     @property
     def identity(self) -> Identity | None:
@@ -123,6 +125,7 @@ class Handshakes:
         self._engine.set_pending(created.pending.local_index, pending=True)
         peer.timers = replace(peer.timers, retransmit_at=now + self._limits.rekey_timeout + self.jitter())
         self._log.verbose(f"{peer.name} - sending handshake initiation")
+        peer.history.count(HandshakeEvent.INITIATION_SENT)
         self._engine.send_handshake(peer.id, peer.cookie.seal(created.message, now))
 
     # Messages in.
@@ -139,7 +142,7 @@ class Handshakes:
                 return self._receive_initiation(handshake, now)
             return self._receive_response(handshake, now)
         except HandshakeError as error:
-            self.failures[error.cause] += 1
+            self.refusals.add(error.cause, now)
             self._log.verbose(f"refused a handshake message from {handshake.source.endpoint}: {error}")
             return None
 
@@ -151,14 +154,14 @@ class Handshakes:
             return True
         endpoint = handshake.source.endpoint
         if not self._cookies.has_valid_mac2(handshake.data, endpoint.packed, now):
-            self.failures[HandshakeFailure.COOKIE] += 1
+            self.refusals.add(HandshakeFailure.COOKIE, now)
             reply = self._cookies.create_reply(
                 handshake.data, endpoint.packed, now, nonce=self._random_bytes(COOKIE_NONCE_SIZE)
             )
             self._engine.send_reply(handshake.source, reply)
             return False
         if not self._rate.allow(endpoint.address, now):
-            self.failures[HandshakeFailure.RATE_LIMIT] += 1
+            self.refusals.add(HandshakeFailure.RATE_LIMIT, now)
             return False
         return True
 
@@ -168,6 +171,7 @@ class Handshakes:
         opened = open_initiation(self._identity, handshake.data)
         peer = self._find_peer(opened.public_key)
         if peer is None:
+            self.refusals.stranger = Stranger(opened.public_key, handshake.source.endpoint, now)
             raise HandshakeError(HandshakeFailure.UNKNOWN_KEY)
         try:
             received = read_initiation(opened, peer.remote)
@@ -185,6 +189,7 @@ class Handshakes:
         peer.greatest_timestamp = received.timestamp
         peer.initiation_consumed = now
         self._log.verbose(f"{peer.name} - received handshake initiation from {handshake.source.endpoint}")
+        peer.history.count(HandshakeEvent.INITIATION_RECEIVED)
         self._accept(peer, handshake)
         index = self._indices.allocate(peer)
         try:
@@ -205,6 +210,7 @@ class Handshakes:
         self._engine.set_pending(index, pending=True)
         peer.timers = replace(peer.timers, gate_opens=now + self._limits.rekey_timeout)
         self._log.verbose(f"{peer.name} - sending handshake response")
+        peer.history.count(HandshakeEvent.RESPONSE_SENT)
         self._engine.send_handshake(peer.id, peer.cookie.seal(created.message, now))
         return peer
 
@@ -227,9 +233,11 @@ class Handshakes:
                 preshared_key=peer.preshared_key,
             )
         except HandshakeError as error:
+            peer.history.count(HandshakeEvent.RESPONSE_REFUSED)
             self._fail(peer, error.cause)
             return None
         self._log.verbose(f"{peer.name} - received handshake response from {handshake.source.endpoint}")
+        peer.history.count(HandshakeEvent.RESPONSE_RECEIVED)
         self._engine.set_pending(index, pending=False)
         peer.pending = None  # Its index lives on as the keypair's.
         self._accept(peer, handshake)
@@ -245,6 +253,7 @@ class Handshakes:
             self._fail(peer, HandshakeFailure.COOKIE)
             return None
         self._log.verbose(f"{peer.name} - received cookie reply from {handshake.source.endpoint}")
+        peer.history.count(HandshakeEvent.COOKIE_REPLY_RECEIVED)
         return None
 
     # Sessions.
@@ -254,6 +263,7 @@ class Handshakes:
         peer.timers = replace(peer.timers, retransmit_at=None, attempts=0, wanted=None)
         # 0 stands for never, and a clock may be set before 1970.
         peer.last_handshake = max(1, self._clock.wall())
+        peer.history.complete()
         self._engine.arm_keys_needed(peer.id)
 
     def confirmed(self, peer: Peer, index: int | None, freed: tuple[int, ...]) -> None:
@@ -283,6 +293,8 @@ class Handshakes:
         role = "initiator" if session.is_initiator else "responder"
         self._log.verbose(f"{peer.name} - keypair created as {role}")
         peer.timers = replace(peer.timers, zero_keys_at=now + self._limits.zero_keys_after)
+        # Before the install: a packet that confirms the session may itself be dropped.
+        self._note_engine_counts(peer)
         self.release(self._engine.install(peer.id, keys, slot))
 
     def release(self, indices: tuple[int, ...]) -> None:
@@ -295,6 +307,15 @@ class Handshakes:
         """Drop the pending handshake and all keypairs: link down, or 540 s without a new session."""
         self._forget_pending(peer)
         self.release(self._engine.drop_keypairs(peer.id))
+
+    def begin_anew(self, peer: Peer) -> None:
+        """A setting of the peer was changed: what went wrong before says nothing of what goes wrong now."""
+        peer.history.recent.clear()
+        self._note_engine_counts(peer)
+
+    def _note_engine_counts(self, peer: Peer) -> None:
+        peer.drops_before = by_name(self._engine.drops(peer.id))
+        peer.icmp_errors_before = self._engine.icmp_errors(peer.id)
 
     def expire(self, peer: Peer) -> None:
         """Our private key changed: a handshake under way is void, and the next may start at once."""
@@ -309,5 +330,5 @@ class Handshakes:
             peer.pending = None
 
     def _fail(self, peer: Peer, cause: HandshakeFailure) -> None:
-        peer.failures[cause] += 1
+        peer.history.count(cause)
         self._log.verbose(f"{peer.name} - handshake refused: {HandshakeError(cause)}")

@@ -5,11 +5,16 @@ from enum import Enum
 from typing import TypeVar
 
 from pywg.engine.contract import Drop, Engine, UdpSockets
+from pywg.protocol import history
+from pywg.protocol.constants import SECOND
 from pywg.protocol.failures import HandshakeFailure
 from pywg.protocol.peer import Peer
-from pywg.uapi.model import PeerState, PeerStatus
+from pywg.protocol.timers import Traffic
+from pywg.refusals import Refusals
+from pywg.uapi.model import PeerState, PeerStatus, RecentStatus, StrangerStatus
 
 Cause = TypeVar("Cause", bound=Enum)
+Key = TypeVar("Key")
 
 
 def peer_state(engine: Engine, peer: Peer) -> PeerState:
@@ -28,20 +33,50 @@ def peer_state(engine: Engine, peer: Peer) -> PeerState:
     )
 
 
-def peer_status(engine: Engine, peer: Peer) -> PeerStatus:
-    """One peer of ``get_status=1``."""
+def peer_status(engine: Engine, peer: Peer, now: int) -> PeerStatus:
+    """One peer of ``get_status=1``. `now`: CLOCK_BOOTTIME nanoseconds."""
+    drops, icmp_errors = by_name(engine.drops(peer.id)), engine.icmp_errors(peer.id)
     return PeerStatus(
         public_key=peer.public_key,
-        drops=by_name(engine.drops(peer.id)),
-        handshake_failures=by_name(peer.failures),
-        icmp_errors=engine.icmp_errors(peer.id),
+        drops=drops,
+        handshake_failures=by_name(history.failures(peer.history.total)),
+        icmp_errors=icmp_errors,
+        handshakes=by_name(history.events(peer.history.total)),
+        recent=RecentStatus(
+            drops=_grown(drops, peer.drops_before),
+            handshake_failures=by_name(history.failures(peer.history.recent)),
+            icmp_errors=_grown(icmp_errors, peer.icmp_errors_before),
+            handshakes=by_name(history.events(peer.history.recent)),
+        ),
+        traffic=_traffic(engine.traffic(peer.id), now),
     )
 
 
-def handshake_failures(engine: Engine, failures: Mapping[HandshakeFailure, int]) -> dict[str, int]:
+def _traffic(traffic: Traffic, now: int) -> dict[str, int]:
+    times = {
+        "sent": traffic.last_sent,
+        "received": traffic.last_received,
+        "unanswered": traffic.unanswered_sent,
+    }
+    ages = {name: _seconds(now, at) for name, at in times.items() if at is not None}
+    return ages | ({"staged": 1} if traffic.staged else {})
+
+
+def handshake_failures(engine: Engine, refusals: Refusals) -> dict[str, int]:
     """Those laid to no peer. A full queue is noticed by the engine, before anybody reads the message."""
     overflowed = engine.drops(None).get(Drop.HANDSHAKE_QUEUE_FULL, 0)
-    return by_name(failures) | ({HandshakeFailure.QUEUE_FULL.value: overflowed} if overflowed else {})
+    return by_name(refusals.counts) | ({HandshakeFailure.QUEUE_FULL.value: overflowed} if overflowed else {})
+
+
+def handshake_failure_ages(refusals: Refusals, now: int) -> dict[str, int]:
+    """Seconds since the last of each cause that the control plane notices."""
+    return {cause.value: _seconds(now, at) for cause, at in refusals.last.items()}
+
+
+def stranger(refusals: Refusals, now: int) -> StrangerStatus | None:
+    """The last unknown key, if there was one."""
+    last = refusals.stranger
+    return None if last is None else StrangerStatus(last.public_key, str(last.source), _seconds(now, last.at))
 
 
 def sockets(pair: UdpSockets | None) -> dict[str, str]:
@@ -60,6 +95,16 @@ def offloads(pair: UdpSockets | None) -> dict[str, str]:
         for family, port in pair.by_family.items()
         for name, value in port.status().items()
     }
+
+
+def _seconds(now: int, at: int) -> int:
+    """A clock may go back."""
+    return max(0, now - at) // SECOND
+
+
+def _grown(counts: Mapping[Key, int], before: Mapping[Key, int]) -> dict[Key, int]:
+    """What was added to each count."""
+    return {name: count - past for name, count in counts.items() if count > (past := before.get(name, 0))}
 
 
 def by_name(counts: Mapping[Cause, int]) -> dict[str, int]:

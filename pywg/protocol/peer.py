@@ -4,13 +4,13 @@ A plain record: `pywg.device`, `pywg.handshakes` and `pywg.timers` change it, an
 the peer and tells no secret.
 """
 
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pywg.protocol.constants import KEY_SIZE
 from pywg.protocol.cookie import CookieSender
-from pywg.protocol.failures import HandshakeFailure
 from pywg.protocol.handshake import PendingInitiation
+from pywg.protocol.history import HandshakeHistory
 from pywg.protocol.identity import RemoteStatic
 from pywg.protocol.peer_id import PeerId
 from pywg.protocol.timers import TimerState
@@ -39,7 +39,11 @@ class Peer:
     timers: TimerState = field(default_factory=TimerState)
     last_handshake: int | None = None
     """Unix nanoseconds of the last completed handshake."""
-    failures: Counter[HandshakeFailure] = field(default_factory=Counter)
+    history: HandshakeHistory = field(default_factory=HandshakeHistory)
+    drops_before: Mapping[str, int] = field(default_factory=dict)
+    """The engine's counts, by cause, when the newest session began or a setting of the peer was changed."""
+    icmp_errors_before: Mapping[int, int] = field(default_factory=dict)
+    """Likewise."""
 
     @property
     def public_key(self) -> bytes:

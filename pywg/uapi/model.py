@@ -91,8 +91,22 @@ class DeviceState:
 
 
 @dataclass(frozen=True, slots=True)
+class RecentStatus:
+    """Of a peer's counts those that tell of its present state; groups and names as in `PeerStatus`.
+
+    Handshakes and their failures: since the last handshake was completed. Drops and ICMP errors: since the
+    newest session was made. All of them at most since a setting of the peer was last changed.
+    """
+
+    handshakes: Mapping[str, int] = field(default_factory=dict)
+    handshake_failures: Mapping[str, int] = field(default_factory=dict)
+    drops: Mapping[str, int] = field(default_factory=dict)
+    icmp_errors: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class PeerStatus:
-    """What went wrong with a peer, counted by cause since the peer was added."""
+    """What happened with a peer, counted by cause since the peer was added. Counts of 0 may be left out."""
 
     public_key: bytes
     drops: Mapping[str, int] = field(default_factory=dict)
@@ -101,6 +115,23 @@ class PeerStatus:
     """Cause (`protocol.failures.HandshakeFailure` values) -> messages."""
     icmp_errors: Mapping[int, int] = field(default_factory=dict)
     """errno -> how often the network refused a datagram to the peer's endpoint; diagnosis only."""
+    handshakes: Mapping[str, int] = field(default_factory=dict)
+    """Step (`protocol.history.HandshakeEvent` values) -> messages."""
+    recent: RecentStatus = field(default_factory=RecentStatus)
+    traffic: Mapping[str, int] = field(default_factory=dict)
+    """Whole seconds since the last authenticated packet (``sent``, ``received``) and since the first data
+    sent that nothing has answered (``unanswered``); ``staged`` is 1 while packets wait for keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerStatus:
+    """Who last sent an initiation with a static key that no peer has."""
+
+    public_key: bytes
+    """Claimed, not proved."""
+    source: str
+    """An endpoint as text: its scope is that of the daemon's network namespace."""
+    seconds_ago: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +156,9 @@ class Status:
     """Packets that could be laid to no peer."""
     handshake_failures: Mapping[str, int] = field(default_factory=dict)
     """Handshake messages that could be laid to no peer."""
+    handshake_failure_ages: Mapping[str, int] = field(default_factory=dict)
+    """Of some of these: whole seconds since the last."""
+    stranger: StrangerStatus | None = None
     peers: tuple[PeerStatus, ...] = ()
 
 

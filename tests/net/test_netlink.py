@@ -86,3 +86,21 @@ def test_messages_are_split_where_they_end(parts: list[tuple[int, bytes]]) -> No
         for kind, body in parts
     )
     assert [(message.kind, message.payload) for message in netlink.messages(data)] == parts
+
+
+def test_repeated_attributes_are_told_in_their_order() -> None:
+    data = attribute(0, b"first") + attribute(0x8000, b"") + attribute(0, b"last")
+    assert list(netlink.each_attribute(data)) == [(0, b"first"), (0, b""), (0, b"last")]
+    assert netlink.attributes(data) == {0: b"last"}
+
+
+def test_what_is_built_is_read() -> None:
+    body = netlink.build_attribute(3, b"12345") + netlink.build_attribute(netlink.NLA_F_NESTED | 4, b"")
+    assert body == attribute(3, b"12345") + attribute(0x8004, b"")
+    (message,) = netlink.messages(netlink.build_message(30, netlink.NLM_F_DUMP_INTR, 7, body))
+    assert (message.kind, message.flags, message.sequence, message.payload) == (30, 0x10, 7, body)
+
+
+def test_a_message_does_not_show_what_is_in_it() -> None:
+    """It may hold keys."""
+    assert "secret" not in repr(netlink.Message(1, 2, 3, b"secret"))

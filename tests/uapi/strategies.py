@@ -13,7 +13,9 @@ from pywg.uapi.model import (
     PeerState,
     PeerStatus,
     PrefixChange,
+    RecentStatus,
     Status,
+    StrangerStatus,
 )
 
 u16 = st.integers(0, 2**16 - 1)
@@ -86,12 +88,18 @@ names = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=1, max_size=20
 one_line = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=40)
 texts = st.dictionaries(names, one_line, max_size=4)
 counts = st.dictionaries(names, u64, max_size=4)
+errnos = st.dictionaries(u16, u64, max_size=3)
 peer_statuses = st.builds(
     PeerStatus,
     public_key=keys,
     drops=counts,
     handshake_failures=counts,
-    icmp_errors=st.dictionaries(u16, u64, max_size=3),
+    icmp_errors=errnos,
+    handshakes=counts,
+    recent=st.builds(
+        RecentStatus, handshakes=counts, handshake_failures=counts, drops=counts, icmp_errors=errnos
+    ),
+    traffic=counts,
 )
 statuses = st.builds(
     Status,
@@ -103,5 +111,7 @@ statuses = st.builds(
     details=texts,
     drops=counts,
     handshake_failures=counts,
+    handshake_failure_ages=counts,
+    stranger=st.none() | st.builds(StrangerStatus, keys, one_line, u64),
     peers=st.lists(peer_statuses, max_size=3).map(tuple),
 )

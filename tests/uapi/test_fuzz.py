@@ -26,7 +26,8 @@ KEYS = (
         "last_handshake_time_sec",
         "tx_bytes",
     ),
-    *("drop.x", "icmp_error.1", "engine", "", "x", "PRIVATE_KEY"),
+    *("drop.x", "icmp_error.1", "engine", "", "x", "PRIVATE_KEY", "recent_drop.x", "recent_icmp_error.1"),
+    *("handshake.x", "traffic.x", "handshake_failure_age.x", "stranger.public_key", "stranger.source"),
 )
 VALUES = (
     *("true", "false", "", "0", "1", "-1", "65535", "65536", "4294967295", "4294967296", "9" * 5000, "0x10"),

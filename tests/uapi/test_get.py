@@ -7,7 +7,7 @@ from hypothesis import given
 
 from pywg.endpoint import Endpoint
 from pywg.uapi.codec import MalformedReplyError, format_state, parse_state
-from pywg.uapi.model import DeviceState, PeerState, PeerStatus, Status
+from pywg.uapi.model import DeviceState, PeerState, PeerStatus, RecentStatus, Status, StrangerStatus
 from pywg.uapi.status import format_status, parse_status
 from tests.uapi import strategies
 
@@ -122,7 +122,19 @@ def test_a_status_in_full() -> None:
         details={"handshake_queue": "0"},
         drops={"bad_mac1": 3},
         handshake_failures={"unknown_key": 1},
-        peers=(PeerStatus(KEY, {"replay": 1}, {"stale_timestamp": 2}, {113: 4}),),
+        handshake_failure_ages={"unknown_key": 7},
+        stranger=StrangerStatus(PSK, "192.0.2.1:5", 7),
+        peers=(
+            PeerStatus(
+                KEY,
+                {"replay": 1},
+                {"stale_timestamp": 2},
+                {113: 4},
+                handshakes={"initiations_sent": 5},
+                recent=RecentStatus({"initiations_sent": 3}, {"cookie": 1}, {"send_error": 6}, {113: 2}),
+                traffic={"sent": 9},
+            ),
+        ),
     )
     assert format_status(status).splitlines() == [
         "engine=python",
@@ -133,10 +145,20 @@ def test_a_status_in_full() -> None:
         "detail.handshake_queue=0",
         "drop.bad_mac1=3",
         "handshake_failure.unknown_key=1",
+        "handshake_failure_age.unknown_key=7",
+        f"stranger.public_key={PSK.hex()}",
+        "stranger.source=192.0.2.1:5",
+        "stranger.seconds_ago=7",
         f"public_key={KEY.hex()}",
         "drop.replay=1",
         "handshake_failure.stale_timestamp=2",
         "icmp_error.113=4",
+        "handshake.initiations_sent=5",
+        "traffic.sent=9",
+        "recent_drop.send_error=6",
+        "recent_handshake_failure.cookie=1",
+        "recent_handshake.initiations_sent=3",
+        "recent_icmp_error.113=2",
     ]
 
 
@@ -162,13 +184,27 @@ def test_what_cannot_be_a_name_in_a_status(name: str) -> None:
 def test_unknown_lines_of_a_status_are_ignored() -> None:
     text = (
         "engine=native\nfrom_the_future=1\nfuture.x=2\nicmp_error.5=1\n"
-        f"public_key={KEY.hex()}\nengine=x\nsocket.v4=x\nfuture.x=2\nerrno=0\n\n"
+        f"public_key={KEY.hex()}\nengine=x\nsocket.v4=x\nfuture.x=2\nrecent_future.x=1\nrecent_traffic.x=1\n"
+        "stranger.source=x\nhandshake_failure_age.x=1\nerrno=0\n\n"
     )
     assert parse_status(text) == Status("native", "", peers=(PeerStatus(KEY),))
 
 
+def test_half_a_stranger_is_none() -> None:
+    text = f"stranger.public_key={KEY.hex()}\nstranger.source=192.0.2.1:5\nstranger.future=1\n"
+    assert parse_status(text) == Status("", "")
+
+
 @pytest.mark.parametrize(
-    "text", ["engine", "drop.x=y", "public_key=0", f"public_key={KEY.hex()}\nicmp_error.x=1"]
+    "text",
+    [
+        "engine",
+        "drop.x=y",
+        "public_key=0",
+        "stranger.public_key=0",
+        f"public_key={KEY.hex()}\nicmp_error.x=1",
+        f"public_key={KEY.hex()}\nrecent_icmp_error.1=x",
+    ],
 )
 def test_a_status_that_is_none(text: str) -> None:
     with pytest.raises(MalformedReplyError):
