@@ -22,8 +22,7 @@ _SEEMS_SILENT: Final = frozenset({Code.NOTHING_CAME_BACK, Code.GONE_SILENT, Code
 
 
 def judge(facts: Facts) -> list[Finding]:
-    """All findings: of the machine, then interface by interface with its peers, each in the order of "
-    "mending."""
+    """All findings: of the machine, then interface by interface with its peers, in the order of mending."""
     machine = list(judge_machine(facts.machine))
     if not facts.interfaces:
         machine.append(no_interface(facts.machine))
