@@ -1,11 +1,12 @@
-"""Debian's kernel with its own WireGuard, booted in qemu inside a namespace of a test.
+"""Debian's kernel with its own WireGuard, booted in qemu, inside a namespace of a test if it needs a network.
 
-Comes in: a namespace and shell commands. Goes out: what they printed in the guest. Rule: nothing outside the
-test's directory is written; the guest's one network card is a tap device in that namespace.
+Comes in: shell commands. Goes out: what they printed in the guest. Rule: nothing outside the test's directory
+is written; the guest's one network card, if any, is a tap device in that namespace.
 
-The guest is a kernel and an initramfs of busybox, `wg`, `ip`, their libraries and the modules needed. Its
-/init reads commands from the second serial port, which are pipes of qemu here, and answers each with its
-output and a line `@@ EXIT_CODE`. The first serial port takes the kernel's messages into a file.
+The guest is a kernel and an initramfs of busybox, `wg`, `ip`, their libraries and the modules needed, and of
+Python with this tree's pywg where asked for (guest_python). Its /init reads commands from the second serial
+port, which are pipes of qemu here, and answers each with its output and a line `@@ EXIT_CODE`. The first
+serial port takes the kernel's messages into a file.
 """
 
 import lzma
@@ -16,16 +17,19 @@ import shlex
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tests.interop.guest_python import START_SERVER, add_python, libraries
 from tests.netns.cpio import Archive
 from tests.netns.namespace import CommandError, Namespace, run
 
 BOOT_SECONDS = 40.0
 MODULES = ("virtio_pci", "virtio_net", "wireguard")
 PROGRAMS = ("wg", "ip")
+"""Always there."""
 _KERNELS = Path("/boot")
 _DONE = re.compile(rb"^@@ (\d+)\n", re.MULTILINE)
 _INIT = """#!/bin/busybox sh
@@ -55,11 +59,6 @@ def find_kernel() -> Path | None:
     return max(_KERNELS.glob("vmlinuz-*-cloud-amd64"), default=None)
 
 
-def _libraries(program: str) -> list[Path]:
-    listed = run("ldd", program).stdout
-    return [Path(path) for path in re.findall(r"(/\S+) \(0x", listed)]
-
-
 def _modules(version: str) -> list[Path]:
     """The module files of MODULES in the order they must be loaded."""
     files: dict[Path, None] = {}
@@ -71,16 +70,17 @@ def _modules(version: str) -> list[Path]:
     return list(files)
 
 
-def build_initramfs(kernel: Path) -> bytes:
-    """The initramfs of the guest for that kernel."""
+def build_initramfs(
+    kernel: Path, *, python: bool, programs: Sequence[str], files: Mapping[str, bytes]
+) -> bytes:
+    """The initramfs of the guest for that kernel, with `python` or without, and `files` by their paths."""
     archive = Archive()
     archive.file("/init", _INIT.encode())
     archive.copy(Path(shutil.which("busybox") or "/bin/busybox"), "/bin/busybox")
-    for program in PROGRAMS:
-        path = shutil.which(program)
-        assert path is not None
-        archive.copy(Path(path), f"/programs/{program}")
-        for library in _libraries(path):
+    for program in (*PROGRAMS, *programs):
+        path = Path(shutil.which(program) or f"{program} is not installed")
+        archive.copy(path, f"/programs/{program}")
+        for library in libraries(path):
             archive.copy(library)
     order = []
     for number, module in enumerate(_modules(kernel.name.removeprefix("vmlinuz-"))):
@@ -91,7 +91,12 @@ def build_initramfs(kernel: Path) -> bytes:
         archive.file(name, content)
         order.append(name)
     archive.file("/modules.order", "\n".join(order).encode())
-    return archive.to_bytes()
+    for name, content in files.items():
+        archive.file(name, content)
+    if python:
+        add_python(archive)
+    # Python is 70 MB, which the emulated processor takes longer to inflate than we take to write.
+    return archive.to_bytes(compressed=not python)
 
 
 @dataclass(slots=True)
@@ -103,20 +108,39 @@ class Guest:
     _received: bytes = b""
 
     @classmethod
-    def boot(cls, namespace: Namespace, directory: Path, tap: str) -> "Guest":
-        """Boot it with `tap`, a device of `namespace`, as its network card; wait until it takes commands."""
+    def boot(
+        cls,
+        namespace: Namespace | None,
+        directory: Path,
+        tap: str | None = None,
+        *,
+        python: bool = False,
+        programs: Sequence[str] = (),
+        files: Mapping[str, bytes] | None = None,
+    ) -> "Guest":
+        """Boot it and wait until it takes commands.
+
+        `tap`: a device of `namespace`, its network card. `python`: it has a command `pywg`. `programs`: of
+        this machine, by name. `files`: their absolute paths in the guest and contents.
+        """
         kernel = find_kernel()
         assert kernel is not None
-        initramfs, console = directory / "initramfs.gz", directory / "console.log"
-        initramfs.write_bytes(build_initramfs(kernel))
+        initramfs, console = directory / "initramfs", directory / "console.log"
+        archive = build_initramfs(kernel, python=python, programs=programs, files=files or {})
+        initramfs.write_bytes(archive)
         command = (
-            "qemu-system-x86_64 -accel tcg -cpu max -m 256 -nodefaults -no-user-config -display none"
-            f" -kernel {kernel} -initrd {initramfs} -append 'console=ttyS0 quiet panic=-1'"
-            f" -no-reboot -serial file:{console} -serial stdio -device virtio-net-pci,netdev=net,romfile="
-            f" -netdev tap,id=net,ifname={tap},script=no,downscript=no"
+            f"qemu-system-x86_64 -accel tcg -cpu max -m {512 if python else 256} -nodefaults -no-user-config"
+            f" -display none -kernel {kernel} -initrd {initramfs} -append 'console=ttyS0 quiet panic=-1'"
+            f" -no-reboot -serial file:{console} -serial stdio"
         )
+        if tap is not None:
+            command += (
+                " -device virtio-net-pci,netdev=net,romfile="
+                f" -netdev tap,id=net,ifname={tap},script=no,downscript=no"
+            )
+        words = shlex.split(command)
         process = subprocess.Popen(
-            namespace.command(*shlex.split(command)),
+            words if namespace is None else namespace.command(*words),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -125,6 +149,8 @@ class Guest:
         guest = cls(process, console)
         try:
             guest._answer("boot", BOOT_SECONDS)
+            if python:
+                guest.run(START_SERVER)
         except BaseException:
             guest.kill()
             raise

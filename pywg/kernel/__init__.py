@@ -1,0 +1,1 @@
+"""Interfaces of the kernel's own WireGuard: read and changed over generic netlink, as `wg` does."""
