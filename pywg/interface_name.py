@@ -1,7 +1,8 @@
 """Which names an interface may have: the rule of wg-quick, narrower than the kernel's (dev_valid_name).
 
-The name becomes part of a path (the UAPI socket), so nothing that could leave its directory passes; and a
-word that is a command of pywg, wg or wg-quick is never taken for an interface.
+The name becomes part of a path (the UAPI socket), so nothing that could leave its directory passes. A word
+that is a command of pywg, wg or wg-quick is never taken for an interface where it comes first on the command
+line; ``pywg -f demo`` and ``pywg up demo`` make one.
 """
 
 import sys
@@ -36,11 +37,13 @@ _OURS: Final = (
     "version",
 )
 RESERVED: Final = frozenset((*_WG, *_WG_QUICK, *_OURS))
-"""Words that are or will be commands."""
+"""First words that are or will be commands."""
 
 _KERNELS: Final = frozenset({"all", "default"})
 """Under /proc/sys/net/ipv4/conf."""
 
+LEGAL_CHARACTERS: Final = "a-z A-Z 0-9 _ = + . -"
+"""As messages say it."""
 _CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+.-")
 
 
@@ -53,11 +56,16 @@ def is_interface_name(name: str) -> bool:
     return 0 < len(name) <= LONGEST_NAME and _is_harmless(name)
 
 
+def has_legal_characters(text: str) -> bool:
+    """Whether nothing else is in it; the length does not matter."""
+    return _CHARACTERS.issuperset(text)
+
+
 def check_interface_name(name: str, system: str = sys.platform) -> None:
     """Raises InterfaceNameError. `system` is as `sys.platform`."""
     if not name or not _is_harmless(name):
         raise InterfaceNameError(
-            f"{name!r} is no interface name; expected up to {LONGEST_NAME} of a-z A-Z 0-9 _ = + . -"
+            f"{name!r} is no interface name; expected up to {LONGEST_NAME} of {LEGAL_CHARACTERS}"
         )
     if len(name) > LONGEST_NAME:
         raise InterfaceNameError(
@@ -67,8 +75,6 @@ def check_interface_name(name: str, system: str = sys.platform) -> None:
         raise InterfaceNameError(
             f"'{name}' means every interface in the kernel's settings; choose another name"
         )
-    if name in RESERVED:
-        raise InterfaceNameError(f"'{name}' is the name of a command; choose another name for the interface")
     number = name.removeprefix("utun")
     if system == "darwin" and (number == name or (number and not number.isdigit())):
         raise InterfaceNameError(
@@ -77,4 +83,4 @@ def check_interface_name(name: str, system: str = sys.platform) -> None:
 
 
 def _is_harmless(name: str) -> bool:
-    return _CHARACTERS.issuperset(name) and name not in {".", ".."}
+    return has_legal_characters(name) and name not in {".", ".."}

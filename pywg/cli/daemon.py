@@ -17,7 +17,6 @@ from pywg.daemon.handover import Inherited, Starter, inherited, take_standard_st
 from pywg.daemon.launch import launch
 from pywg.daemon.opening import Opened, open_descriptors
 from pywg.daemon.signals import END_SIGNALS
-from pywg.interface_name import InterfaceNameError, check_interface_name
 
 KERNEL_MODULE: Final = "/sys/module/wireguard"
 KERNEL_NOTE: Final = (
@@ -63,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parse(arguments: Sequence[str]) -> Request:
-    """Raises StartError for an unknown option, a missing or an impossible name."""
+    """Raises StartError for an unknown option or a missing name."""
     names = []
     foreground = False
     for argument in arguments:
@@ -75,10 +74,6 @@ def parse(arguments: Sequence[str]) -> Request:
             names.append(argument)
     if len(names) != 1:
         raise StartError(f"expected one interface name, got {len(names)}; try 'pywg --help'")
-    try:
-        check_interface_name(names[0])
-    except InterfaceNameError as error:
-        raise StartError(str(error)) from None
     return Request(names[0], foreground)
 
 

@@ -1,9 +1,11 @@
 """Which command is meant: in the arguments, out the exit status.
 
-Start-up time is paid twice (the daemon starts itself again), so only the module of the command that was
-asked for is imported, and nothing here needs argparse.
+Rule kept: no traceback gets out, whatever happens, for its last line may be a key. Start-up is paid for twice
+(the daemon starts itself again), so only the module of the command that was asked for is imported, and
+nothing here needs argparse.
 """
 
+import resource
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -44,9 +46,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (default: that of the process) and return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        _leave_no_core_file()
         return _dispatch(words)
     except KeyboardInterrupt:
         return 130
+    except Exception as error:  # noqa: BLE001 (a traceback's last line may be a key)
+        from pywg.cli.output import unforeseen  # noqa: PLC0415 (starting a daemon does not need it)
+
+        return unforeseen(error)
+
+
+def _leave_no_core_file() -> None:
+    """Most commands have keys in memory. What they start may raise the limit again."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _dispatch(words: list[str]) -> int:
@@ -58,8 +70,7 @@ def _dispatch(words: list[str]) -> int:
     if HELP.intersection(rest):
         return _call(COMMANDS["help"], ["daemon"])
     if first in RESERVED:
-        sys.stderr.write(f"pywg: '{first}' is the name of a command, which this version does not have yet\n")
-        return 1
+        return _call("pywg.cli.unknown:reserved", words)
     return _run_daemon(words)
 
 
@@ -71,7 +82,8 @@ def _run_daemon(words: list[str]) -> int:
         return _call("pywg.cli.unknown:unknown_command", words)
     status = _call("pywg.cli.daemon:main", words)
     if len(words) == 1 and (status or (sys.stderr is not None and sys.stderr.isatty())):
-        _call("pywg.cli.unknown:failed" if status else "pywg.cli.unknown:made", words)
+        hint = "hint_after_failure" if status else "hint_after_success"
+        _call(f"pywg.cli.unknown:{hint}", words)
     return status
 
 

@@ -32,14 +32,14 @@ def unknown_command(words: Sequence[str]) -> int:
     return 1
 
 
-def failed(words: Sequence[str]) -> int:
+def hint_after_failure(words: Sequence[str]) -> int:
     """No interface could be made of the one word, and why has been said. Returns exit status 1."""
     if meant := closest(words[0]):
         tell(f"'{words[0]}' was taken for an interface to make; did you mean 'pywg {meant}'?")
     return 1
 
 
-def made(words: Sequence[str]) -> int:
+def hint_after_success(words: Sequence[str]) -> int:
     """An interface was made of it, for somebody at a terminal. Returns exit status 0."""
     name = words[0]
     if meant := closest(name):
@@ -48,3 +48,13 @@ def made(words: Sequence[str]) -> int:
             f"'ip link delete {name}'"
         )
     return 0
+
+
+def reserved(words: Sequence[str]) -> int:
+    """The first word is kept for a command that is not there. Returns exit status 1."""
+    word = words[0]
+    if word == "daemon":
+        tell("the daemon is started by its interface's name alone: pywg wg0")
+    else:
+        tell(f"'{word}' is no command, and the word is reserved; 'pywg help' lists the commands")
+    return 1

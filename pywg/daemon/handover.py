@@ -94,7 +94,7 @@ def take_standard_streams() -> None:
 
 
 def start_again(name: str, tun: int, uapi: int, *, keep_output: bool, seconds: float = START_SECONDS) -> None:
-    """Run ``pywg NAME`` in the background with these descriptors; returns when it says it is ready.
+    """Run ``pywg -f NAME`` in the background with these descriptors; returns when it says it is ready.
 
     Raises StartError with its reason, after the child has ended.
     """
@@ -103,7 +103,7 @@ def start_again(name: str, tun: int, uapi: int, *, keep_output: bool, seconds: f
     with open(ready_read, "rb", buffering=0) as ready:  # noqa: PTH123 (a descriptor)
         try:
             child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "pywg", name],
+                [sys.executable, "-P", "-m", "pywg", "-f", name],
                 env=_environment(tun, uapi, ready_write),
                 pass_fds=(tun, uapi, ready_write),
                 stdin=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from pywg.daemon.errors import StartError
 from pywg.daemon.handover import Inherited
+from pywg.interface_name import InterfaceNameError, check_interface_name
 from pywg.protocol.constants import DEFAULT_MTU
 from pywg.tun.port import TunError, TunPort
 from pywg.uapi.path import (
@@ -64,7 +65,14 @@ class Opened(NamedTuple):
 
 
 def open_descriptors(name: str, given: Inherited) -> Opened:
-    """Open what was not inherited. Raises StartError, with nothing left open."""
+    """Open what was not inherited. Raises StartError, with nothing left open.
+
+    It is one too if `name` cannot be an interface's.
+    """
+    try:
+        check_interface_name(name)
+    except InterfaceNameError as error:
+        raise StartError(str(error)) from None
     try:
         tun = open_tun(name, DEFAULT_MTU) if given.tun is None else Tun.from_fd(given.tun)
     except TunError as error:

@@ -1,5 +1,6 @@
 """pywg/cli/main.py: which command is meant, what it costs, and what the user reads when none is."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -115,8 +116,6 @@ def test_nothing_asked_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
         (["x" * 16], "is 16 characters long; at most 15 are possible"),
         (["../wg0"], "is no interface name"),
         ([""], "is no interface name"),
-        (["-f", "show"], "'show' is the name of a command"),
-        (["--foreground", "up"], "'up' is the name of a command"),
         (["-fwg0"], "unknown option '-fwg0'"),
         (["shwo", "wg0"], "unknown command 'shwo'; did you mean 'pywg show'?"),
         (["SHOW", "wg0"], "unknown command 'SHOW'; did you mean 'pywg show'?"),
@@ -124,7 +123,7 @@ def test_nothing_asked_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
         (["wg0", "wg1"], "unknown command 'wg0'; 'pywg help' lists them"),
         (["wg0", "--json"], "unknown command 'wg0'"),
         (["help", "shwo"], "there is no help on 'shwo'"),
-        (["bench"], "which this version does not have yet"),
+        (["bench"], "the word is reserved"),
     ],
 )
 def test_wrong_words_are_one_line_and_status_1(
@@ -140,9 +139,8 @@ def test_wrong_words_are_one_line_and_status_1(
 
 @pytest.mark.parametrize("word", sorted(RESERVED))
 def test_reserved_words_never_become_an_interface(word: str, called: list[tuple[str, list[str]]]) -> None:
-    status = main([word])
-    assert called == ([(COMMANDS[word], [])] if word in COMMANDS else [])
-    assert status == (0 if word in COMMANDS else 1)
+    assert main([word]) == 0
+    assert called == [(COMMANDS[word], []) if word in COMMANDS else ("pywg.cli.unknown:reserved", [word])]
 
 
 def test_every_command_is_reserved() -> None:
@@ -243,6 +241,28 @@ def test_version_takes_no_argument(capsys: pytest.CaptureFixture[str]) -> None:
     assert "takes no argument" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("script", "status", "told"),
+    [
+        ("pywg --version > /dev/full", 1, "pywg: cannot write the result: No space left on device\n"),
+        ("pywg --version >&-", 1, "pywg: cannot write the result: standard output is closed\n"),
+        # Who would read has ended already.
+        ("exec 3> >(:); wait $!; pywg --version >&3", 141, ""),
+    ],
+)
+def test_version_that_cannot_be_told(script: str, status: int, told: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f'pywg() {{ {sys.executable} -P -m pywg "$@"; }}\n{script}'],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", told)
+
+
 def test_interrupt_is_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -252,3 +272,56 @@ def test_interrupt_is_no_traceback(
     monkeypatch.setattr("pywg.cli.version.main", interrupted)
     assert main(["--version"]) == 130
     assert capsys.readouterr().err == ""
+
+
+KEY = "cGFzdGVkIHdoZXJlIG5vIGtleSBpcyBleHBlY3RlZCE="
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (ValueError(KEY), "ValueError"),
+        (MemoryError(), "MemoryError"),
+        (RecursionError(KEY), "RecursionError"),
+        (UnicodeDecodeError("utf-8", KEY.encode(), 0, 1, KEY), "UnicodeDecodeError"),
+        (OSError(errno.EMFILE, KEY), "OSError EMFILE"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_nobody_has_foreseen_is_one_line_and_tells_no_value(
+    error: Exception, what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_words: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr("pywg.cli.version.main", fails)
+    assert main(["--version"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"pywg: unforeseen: {what} in ")
+    assert err.endswith("; please report this\n")
+    assert err.count("\n") == 1
+    assert KEY not in err
+
+
+def test_a_module_that_cannot_be_imported_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half an installation, for example."""
+    monkeypatch.setitem(sys.modules, "pywg.cli.version", None)
+    assert main(["--version"]) == 1
+    assert capsys.readouterr().err.startswith("pywg: unforeseen: ModuleNotFoundError in cli/main.py:")
+
+
+def test_who_reads_no_more_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever wrote to it, and by whatever way."""
+
+    def fails(_words: list[str]) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("pywg.cli.version.main", fails)
+    monkeypatch.setattr("pywg.cli.output._give_up", lambda _stream: None)
+    assert main(["--version"]) == 141
+    assert capsys.readouterr() == ("", "")

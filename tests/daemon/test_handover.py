@@ -68,7 +68,7 @@ def test_what_the_child_gets(script: Script, pair: tuple[int, int], monkeypatch:
     os.close(stray)
     os.close(other)
     child = json.loads((out / "child").read_text())
-    assert child["arguments"] == ["-P", "-m", "pywg", "wg0"]
+    assert child["arguments"] == ["-P", "-m", "pywg", "-f", "wg0"]
     environment = child["environment"]
     assert environment["WG_TUN_FD"] == str(pair[0])
     assert environment["WG_UAPI_FD"] == str(pair[1])

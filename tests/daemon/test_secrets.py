@@ -181,7 +181,7 @@ def test_new_files_are_private(place: Place) -> None:
     assert place.socket.stat().st_mode & 0o777 == 0o700
 
 
-def test_arguments_are_the_name_alone(place: Place) -> None:
+def test_arguments_say_no_more_than_the_name(place: Place) -> None:
     assert place.pywg().returncode == 0
     words = Path(f"/proc/{place.daemon_pid()}/cmdline").read_bytes().split(b"\0")[:-1]
-    assert words == [sys.executable.encode(), b"-P", b"-m", b"pywg", place.interface.encode()]
+    assert words == [sys.executable.encode(), b"-P", b"-m", b"pywg", b"-f", place.interface.encode()]
