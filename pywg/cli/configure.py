@@ -40,7 +40,7 @@ def set(words: Sequence[str]) -> int:  # noqa: A001 (the command's name)
     return _apply(
         words[0],
         lambda: parse_set(words[1:], read_key_file),
-        lambda config, _, resolve: change.set_change(config, resolve),
+        lambda config, _, resolve: change.merge_change(config, resolve),
     )
 
 
@@ -51,7 +51,7 @@ def setconf(words: Sequence[str]) -> int:
 
 def addconf(words: Sequence[str]) -> int:
     """What the file says is added. Returns the exit status."""
-    return _apply_file("addconf", words, lambda config, _, resolve: change.addconf_change(config, resolve))
+    return _apply_file("addconf", words, lambda config, _, resolve: change.merge_change(config, resolve))
 
 
 def syncconf(words: Sequence[str]) -> int:
@@ -79,7 +79,7 @@ def _apply(
         for warning in config.warnings:
             tell(f"warning: {warning}")
         control = open_control(name)
-        control.set(change_of(config, control, resolver(source)))
+        control.set(change_of(config, control, resolver(source, tell=tell)))
     except (ConfigError, UapiError) as error:
         tell(str(error))
         return 1

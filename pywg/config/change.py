@@ -16,19 +16,19 @@ Resolve = Callable[[HostPort], Endpoint]
 """Such as `net.resolve.resolver()`."""
 
 
-def set_change(config: WgConfig, resolve: Resolve) -> DeviceChange:
-    """``set``: what is not mentioned stays."""
-    return _change(config, resolve)
-
-
-def addconf_change(config: WgConfig, resolve: Resolve) -> DeviceChange:
-    """``addconf``: the same, from a file."""
-    return _change(config, resolve)
+def merge_change(config: WgConfig, resolve: Resolve) -> DeviceChange:
+    """``set``, and from a file ``addconf``: what is not mentioned stays."""
+    return DeviceChange(
+        private_key=config.private_key,
+        listen_port=config.listen_port,
+        fwmark=config.fwmark,
+        peers=tuple(_peer_change(peer, resolve) for peer in config.peers),
+    )
 
 
 def setconf_change(config: WgConfig, resolve: Resolve) -> DeviceChange:
     """``setconf``: what is not mentioned is cleared, other peers go."""
-    change = _change(config, resolve)
+    change = merge_change(config, resolve)
     return replace(
         change,
         private_key=change.private_key or UNSET_KEY,
@@ -56,15 +56,6 @@ def syncconf_change(config: WgConfig, state: DeviceState, resolve: Resolve) -> D
         old = present.pop(peer.public_key, None)
         kept.append(_with_resets(peer, old) if old else peer)
     return replace(change, replace_peers=False, peers=(*removals, *kept))
-
-
-def _change(config: WgConfig, resolve: Resolve) -> DeviceChange:
-    return DeviceChange(
-        private_key=config.private_key,
-        listen_port=config.listen_port,
-        fwmark=config.fwmark,
-        peers=tuple(_peer_change(peer, resolve) for peer in config.peers),
-    )
 
 
 def _peer_change(peer: PeerConfig, resolve: Resolve) -> PeerChange:

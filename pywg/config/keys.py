@@ -17,7 +17,8 @@ KEY_CHARACTERS: Final = 44
 _BLANKS: Final = b" \t\n\v\f\r"
 _CLEARED: Final = bytes(32)  # uapi.model.UNSET_KEY; `genkey` would pay for the import.
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
-_KEY_LIKE: Final = re.compile(r"[A-Za-z0-9+/]{40,}=*")
+_KEY_LIKE: Final = re.compile(r"\s*[A-Za-z0-9+/]{40,}=*\s*|.*[A-Za-z0-9+/]{43}=.*", re.DOTALL)
+"""A key, perhaps not all of it; or a whole one with something around it, as ``PrivateKey=`` is."""
 _LONGEST_FILE: Final = 65536
 
 

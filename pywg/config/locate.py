@@ -6,7 +6,6 @@ kept: wg-quick (parse_options): a word that can be an interface's name is one, a
 is read.
 """
 
-import re
 import stat
 import sys
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from typing import Final
 
 from pywg.config import parse
 from pywg.config.model import ConfigError, QuickConfig, WgConfig
-from pywg.interface_name import LONGEST_NAME, is_interface_name
+from pywg.interface_name import LEGAL_CHARACTERS, LONGEST_NAME, has_legal_characters, is_interface_name
 
 DIRECTORY: Final = Path("/etc/wireguard")
 DIRECTORIES: Final = (
@@ -24,7 +23,9 @@ DIRECTORIES: Final = (
 )
 """Where names are looked for, as in wg-quick's linux.bash and darwin.bash."""
 
-_NAME: Final = re.compile(r"[a-zA-Z0-9_=+.-]+")
+LONGEST_FILE: Final = 2**27
+"""Bytes. wg's longest, of 65,536 peers, is a tenth of that."""
+
 _SUFFIX: Final = ".conf"
 
 
@@ -76,13 +77,18 @@ def read_wg_config(file: str) -> WgConfig:
 def read_text(path: Path) -> str:
     """The file as text; bytes that are not UTF-8 are kept as surrogates. Raises ConfigError."""
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        with path.open("rb") as file:
+            content = file.read(LONGEST_FILE + 1)
     except IsADirectoryError:
         raise ConfigError(str(path), None, "is a directory; expected a file") from None
     except FileNotFoundError:
         raise ConfigError(str(path), None, "there is no such file") from None
     except (OSError, ValueError) as error:
         raise ConfigError(str(path), None, f"cannot be read: {_reason(error)}") from None
+    if len(content) > LONGEST_FILE:
+        problem = f"is longer than {LONGEST_FILE} bytes; expected a configuration"
+        raise ConfigError(str(path), None, problem)
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _wanted(name_or_file: str, directories: Sequence[Path]) -> Path:
@@ -95,7 +101,7 @@ def _wanted(name_or_file: str, directories: Sequence[Path]) -> Path:
         return found
     path = Path(name_or_file)
     if not _exists(path):
-        if _NAME.fullmatch(name_or_file):
+        if has_legal_characters(name_or_file):
             _check_name(name_or_file.removesuffix(_SUFFIX), name_or_file)
         raise ConfigError(name_or_file, None, "there is no such file")
     return path
@@ -122,13 +128,13 @@ def _no_such_name(name: str) -> str:
 def _check_name(name: str, source: str) -> None:
     if is_interface_name(name):
         return
-    if _NAME.fullmatch(name) and len(name) > LONGEST_NAME:
+    if has_legal_characters(name) and len(name) > LONGEST_NAME:
         problem = (
             f"the interface name {name} is {len(name)} characters long; at most {LONGEST_NAME} are possible"
         )
     else:
         problem = (
-            f"the file's name gives no interface name; expected 1 to {LONGEST_NAME} of a-z A-Z 0-9 _ = + . -"
+            f"the file's name gives no interface name; expected 1 to {LONGEST_NAME} of {LEGAL_CHARACTERS}"
         )
     raise ConfigError(source, None, problem)
 

@@ -15,6 +15,29 @@ from pywg.uapi.model import PrefixChange
 COMMAND_LINE: Final = "command line"
 """The source of what was not in a file."""
 
+WG_INTERFACE_SETTINGS: Final = ("PrivateKey", "ListenPort", "FwMark")
+QUICK_SETTINGS: Final = (
+    "Address",
+    "DNS",
+    "MTU",
+    "Table",
+    "PreUp",
+    "PostUp",
+    "PreDown",
+    "PostDown",
+    "SaveConfig",
+)
+"""Of [Interface] too, but for wg-quick(8) only."""
+PEER_SETTINGS: Final = ("PublicKey", "PresharedKey", "AllowedIPs", "Endpoint", "PersistentKeepalive")
+
+
+class Section(Enum):
+    """Where in a file a line stands."""
+
+    NONE = "no section"
+    INTERFACE = "[Interface]"
+    PEER = "[Peer]"
+
 
 class ConfigError(Exception):
     """What was found where, and what was expected: one line, without secrets.
@@ -102,8 +125,6 @@ class QuickConfig:
     """Absolute, links followed."""
     wg: WgConfig
     """The part for wg(8)."""
-    stripped: str = field(repr=False)
-    """The same as text: what ``strip`` prints."""
     addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
     dns: tuple[str, ...] = ()
     """Addresses of servers."""

@@ -2,38 +2,21 @@
 
 In: a whole file as text. Out: `WgConfig` or `QuickConfig`, or ConfigError for the first wrong line. Rules
 kept: what the tools of March 2026 take is taken with the same meaning (config.c; wg-quick/linux.bash,
-parse_options): keys and sections in any case, `#` begins a comment, hooks keep theirs, of repeated keys the
-last one counts, lists grow. For wg white space means nothing anywhere; wg-quick drops it around keys and
-values. Where this is stricter, tests/config/differences.py names it.
+parse_options): settings and sections in any case, `#` begins a comment, hooks keep theirs, of repeated
+settings the last one counts, lists grow. For wg white space means nothing anywhere; wg-quick drops it around
+names and values. Where this is stricter, tests/config/differences.py names it.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
-from typing import Final
 
 from pywg.config import quick_values, values
+from pywg.config.draft import PeerDraft, WgDraft
 from pywg.config.keys import key_from_base64
-from pywg.config.model import (
-    ConfigError,
-    Hooks,
-    HostPort,
-    PeerConfig,
-    QuickConfig,
-    Table,
-    WgConfig,
-)
-from pywg.config.route_tables import table_number
-from pywg.config.unrecognised import Section, explain
-from pywg.config.values import shown
-from pywg.uapi.model import PrefixChange
-
-BLANKS: Final = " \t\n\v\f\r"
-"""White space to C programs in every locale."""
-_WITHOUT_BLANKS: Final = str.maketrans("", "", BLANKS)
-_VALUE_NOT_SHOWN: Final = frozenset({"privatekey", "publickey", "presharedkey", "allowedips", "address"})
-"""Keys of WireGuard, which never stand in a message, and lists, whose wrong entry does."""
+from pywg.config.model import ConfigError, Hooks, QuickConfig, Section, Table, WgConfig
+from pywg.config.unrecognised import explain
+from pywg.config.values import BLANKS, without_blanks, wrong_value
 
 
 def parse_wg(text: str, source: str) -> WgConfig:
@@ -51,16 +34,13 @@ def parse_quick(text: str, path: Path, name: str) -> QuickConfig:
     """A file for ``up``, ``down`` and ``save`` of the interface `name`. Raises ConfigError."""
     parser = _QuickParser(str(path))
     wg = _WgParser(str(path), is_quick=True)
-    kept = []
     for number, line in _quick_lines(text):
         if not parser.take(number, line):
-            kept.append(line)
             wg.take(number, line)
     return QuickConfig(
         name=name,
         path=path,
         wg=wg.finish(),
-        stripped=_stripped(kept),
         addresses=tuple(parser.addresses),
         dns=tuple(parser.dns),
         dns_search=tuple(parser.dns_search),
@@ -78,10 +58,7 @@ def strip(text: str, source: str) -> str:
     Like there, whether the rest is right is left to who reads it. Raises ConfigError.
     """
     parser = _QuickParser(source, only_sort=True)
-    return _stripped([line for number, line in _quick_lines(text) if not parser.take(number, line)])
-
-
-def _stripped(kept: list[str]) -> str:
+    kept = (line for number, line in _quick_lines(text) if not parser.take(number, line))
     # wg-quick ends each line and echoes the whole, which ends it once more.
     return "".join(f"{line}\n" for line in kept) + "\n"
 
@@ -101,19 +78,6 @@ def _fold(text: str) -> str:
     return text.lower() if text.isascii() else text
 
 
-@dataclass(slots=True)
-class _Peer:
-    """A [Peer] section while it is read."""
-
-    line: int
-    public_key: bytes | None = None
-    preshared_key: bytes | None = field(default=None, repr=False)
-    endpoint: HostPort | None = None
-    persistent_keepalive: int | None = None
-    replace_allowed_ips: bool = True
-    allowed_ips: list[PrefixChange] = field(default_factory=list)
-
-
 class _WgParser:
     """What wg(8) reads, line by line."""
 
@@ -121,40 +85,29 @@ class _WgParser:
         self._source = source
         self._is_quick = is_quick
         self._section = Section.NONE
-        self._private_key: bytes | None = None
-        self._listen_port: int | None = None
-        self._fwmark: int | None = None
-        self._peers: list[_Peer] = []
-        self._warnings: list[str] = []
+        self._draft = WgDraft()
 
     def take(self, number: int, line: str) -> None:
         """Read a line. Raises ConfigError."""
-        cleaned = line.partition("#")[0].translate(_WITHOUT_BLANKS)
+        cleaned = without_blanks(line.partition("#")[0])
         if not cleaned:
             return
         if cleaned.startswith("["):
             self._begin(number, cleaned)
             return
         name, _, value = cleaned.partition("=")
-        key = _fold(name)
+        setting = _fold(name)
         try:
             # wg takes no line that ends with its "=".
-            known = value != "" and self._take_value(number, key, value)
+            known = value != "" and self._take_value(number, setting, value)
         except ValueError as error:
-            what = name if key in _VALUE_NOT_SHOWN else f"{name} {shown(value)}"
-            raise ConfigError(self._source, number, f"{what}: {error}") from None
+            raise ConfigError(self._source, number, wrong_value(name, value, error)) from None
         if not known:
             raise self._unrecognised(number, cleaned)
 
     def finish(self) -> WgConfig:
         """The file has ended. Raises ConfigError."""
-        return WgConfig(
-            self._private_key,
-            self._listen_port,
-            self._fwmark,
-            tuple(self._finished(peer) for peer in self._peers),
-            tuple(self._warnings),
-        )
+        return self._draft.finish(self._source)
 
     def _unrecognised(self, number: int, line: str) -> ConfigError:
         return ConfigError(self._source, number, explain(line, self._section, is_quick=self._is_quick))
@@ -165,29 +118,30 @@ class _WgParser:
                 self._section = Section.INTERFACE
             case "[peer]":
                 self._section = Section.PEER
-                self._peers.append(_Peer(number))
+                # A file gives a peer's whole list, be it empty.
+                self._draft.peers.append(PeerDraft(line=number, replace_allowed_ips=True))
             case _:
                 raise self._unrecognised(number, section)
 
-    def _take_value(self, number: int, key: str, value: str) -> bool:
-        """Whether the section has such a key. Raises ValueError for a wrong value."""
+    def _take_value(self, number: int, setting: str, value: str) -> bool:
+        """Whether the section has such a setting. Raises ValueError for a wrong value."""
         if self._section is Section.PEER:
-            return self._take_peer_value(self._peers[-1], number, key, value)
+            return self._take_peer_value(self._draft.peers[-1], number, setting, value)
         if self._section is Section.NONE:
             return False
-        match key:
+        match setting:
             case "privatekey":
-                self._private_key = key_from_base64(value)
+                self._draft.private_key = key_from_base64(value)
             case "listenport":
-                self._listen_port = values.port(value)
+                self._draft.listen_port = values.port(value)
             case "fwmark":
-                self._fwmark = values.fwmark(value)
+                self._draft.fwmark = values.fwmark(value)
             case _:
                 return False
         return True
 
-    def _take_peer_value(self, peer: _Peer, number: int, key: str, value: str) -> bool:
-        match key:
+    def _take_peer_value(self, peer: PeerDraft, number: int, setting: str, value: str) -> bool:
+        match setting:
             case "publickey":
                 peer.public_key = key_from_base64(value)
             case "presharedkey":
@@ -197,27 +151,11 @@ class _WgParser:
             case "persistentkeepalive":
                 peer.persistent_keepalive = values.persistent_keepalive(value)
             case "allowedips":
-                found = values.allowed_ips(value)
-                peer.replace_allowed_ips = found.replace
-                peer.allowed_ips += found.changes
-                for entry in found.inexact:
-                    self._warnings.append(f"{self._source}:{number}: {values.inexact_warning(entry)}")
+                place = f"{self._source}:{number}"
+                self._draft.warnings += (f"{place}: {warning}" for warning in peer.add_allowed_ips(value))
             case _:
                 return False
         return True
-
-    def _finished(self, peer: _Peer) -> PeerConfig:
-        if peer.public_key is None:
-            raise ConfigError(self._source, peer.line, "there is no PublicKey in this [Peer]; expected one")
-        return PeerConfig(
-            peer.public_key,
-            peer.line,
-            preshared_key=peer.preshared_key,
-            endpoint=peer.endpoint,
-            persistent_keepalive=peer.persistent_keepalive,
-            replace_allowed_ips=peer.replace_allowed_ips,
-            allowed_ips=tuple(peer.allowed_ips),
-        )
 
 
 class _QuickParser:
@@ -254,20 +192,19 @@ class _QuickParser:
         name, equals, value = (part.strip(BLANKS) for part in line.partition("#")[0].partition("="))
         if name.startswith("["):
             self._in_interface = _fold(name) == "[interface]"
-        key = _fold(name)
-        if not self._in_interface or key not in self._takers:
+        setting = _fold(name)
+        if not self._in_interface or setting not in self._takers:
             return False
-        if self._only_sort and key != "saveconfig":
+        if self._only_sort and setting != "saveconfig":
             return True
         if not equals:
             raise ConfigError(self._source, number, f"{name} has no value; expected {name} = ...")
-        if key.startswith(("pre", "post")):
+        if setting.startswith(("pre", "post")):
             value = line.partition("=")[2].strip(BLANKS)  # A hook is a shell's business, its comment too.
         try:
-            self._takers[key](value)
+            self._takers[setting](value)
         except ValueError as error:
-            what = name if key in _VALUE_NOT_SHOWN else f"{name} {shown(value)}"
-            raise ConfigError(self._source, number, f"{what}: {error}") from None
+            raise ConfigError(self._source, number, wrong_value(name, value, error)) from None
         return True
 
     def _take_addresses(self, value: str) -> None:
@@ -287,7 +224,7 @@ class _QuickParser:
         self.mtu = quick_values.mtu(value)
 
     def _take_table(self, value: str) -> None:
-        self.table = quick_values.table(value, table_number)
+        self.table = quick_values.table(value)
         self.table_text = value or None
 
     def _take_save_config(self, value: str) -> None:

@@ -7,12 +7,13 @@ C, short IPv4 addresses, dotted masks.
 
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 from typing import Final
 
 from pywg.config.model import Table
-from pywg.config.values import shown
+from pywg.config.route_tables import table_number
+from pywg.config.values import quoted
 from pywg.uapi.values import U32
 
 MIN_MTU: Final = 68
@@ -55,13 +56,13 @@ def mtu(text: str) -> int | None:
     return number
 
 
-def table(text: str, number_of: Callable[[str], int | None]) -> Table | int:
-    """Where routes go. `number_of` knows the tables that have a name."""
+def table(text: str) -> Table | int:
+    """Where routes go: a table's number, or its name on this machine."""
     if text in {"", Table.AUTO.value}:
         return Table.AUTO
     if text == Table.OFF.value:
         return Table.OFF
-    number = number_of(text)
+    number = table_number(text)
     if number is None:
         number = _c_number(text)
     if number is None or number > U32:
@@ -86,15 +87,15 @@ def _address(entry: str) -> IPv4Interface | IPv6Interface:
     widest = 128 if is_ipv6 else 32
     length = _length(mask) if slash else widest
     if length is None or length > widest:
-        raise ValueError(f"the length in {shown(entry)} is wrong; expected /0 to /{widest}")
+        raise ValueError(f"the length in {quoted(entry)} is wrong; expected /0 to /{widest}")
     if is_ipv6:
         try:
             return IPv6Interface((socket.inet_pton(socket.AF_INET6, host), length))
         except (OSError, ValueError):
-            raise ValueError(f"{shown(entry)} is no address; {_EXPECTED_ADDRESS}") from None
+            raise ValueError(f"{quoted(entry)} is no address; {_EXPECTED_ADDRESS}") from None
     address = _ipv4(host)
     if address is None:
-        raise ValueError(f"{shown(entry)} is no address; {_EXPECTED_ADDRESS}")
+        raise ValueError(f"{quoted(entry)} is no address; {_EXPECTED_ADDRESS}")
     return IPv4Interface((address.packed, length))
 
 

@@ -5,34 +5,13 @@ in a line of its own, without its name, or broken in two.
 """
 
 import re
-from enum import Enum
 from typing import Final
 
-WG_INTERFACE_KEYS: Final = ("PrivateKey", "ListenPort", "FwMark")
-QUICK_KEYS: Final = (
-    "Address",
-    "DNS",
-    "MTU",
-    "Table",
-    "PreUp",
-    "PostUp",
-    "PreDown",
-    "PostDown",
-    "SaveConfig",
-)
-PEER_KEYS: Final = ("PublicKey", "PresharedKey", "AllowedIPs", "Endpoint", "PersistentKeepalive")
+from pywg.config.model import PEER_SETTINGS, QUICK_SETTINGS, WG_INTERFACE_SETTINGS, Section
 
 _SECTION: Final = re.compile(r"\[[A-Za-z0-9_-]{1,16}\]")
 _SHORT_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,11}")
 _BYTE_ORDER_MARK: Final = "\ufeff"
-
-
-class Section(Enum):
-    """Where in a file a line stands."""
-
-    NONE = "no section"
-    INTERFACE = "[Interface]"
-    PEER = "[Peer]"
 
 
 def explain(line: str, section: Section, *, is_quick: bool) -> str:
@@ -44,20 +23,20 @@ def explain(line: str, section: Section, *, is_quick: bool) -> str:
     if line.startswith("["):
         found = f"unknown section {line}" if _SECTION.fullmatch(line) else "this is no section"
         return f"{found}; expected [Interface] or [Peer]"
-    key = _known_key(line)
-    if key is not None:
-        return _misplaced(key, line, section, is_quick=is_quick)
+    setting = _known_setting(line)
+    if setting is not None:
+        return _misplaced(setting, line, section, is_quick=is_quick)
     if section is Section.NONE:
         return "expected [Interface] or [Peer] before anything else"
-    return _unknown(line, section, _keys_of(section, is_quick=is_quick))
+    return _unknown(line, section, _settings_of(section, is_quick=is_quick))
 
 
-def _unknown(line: str, section: Section, keys: tuple[str, ...]) -> str:
+def _unknown(line: str, section: Section, settings: tuple[str, ...]) -> str:
     name, _, value = line.partition("=")
-    if meant := _close_to(name, keys):
-        return f"unknown key {name!a}; did you mean {meant}?"
-    what = f"unknown key '{name}'" if _may_be_shown(name, value) else "this line is not understood"
-    return f"{what}; expected {_listed(keys)} in {section.value}"
+    if meant := _close_to(name, settings):
+        return f"unknown setting {name!a}; did you mean {meant}?"
+    what = f"unknown setting '{name}'" if _may_be_shown(name, value) else "this line is not understood"
+    return f"{what}; expected {_listed(settings)} in {section.value}"
 
 
 def _may_be_shown(name: str, value: str) -> bool:
@@ -65,41 +44,45 @@ def _may_be_shown(name: str, value: str) -> bool:
     return _SHORT_NAME.fullmatch(name) is not None and value.strip("=") != ""
 
 
-def _known_key(line: str) -> str | None:
+def _known_setting(line: str) -> str | None:
     name = line.partition("=")[0].lower()
-    keys = (*WG_INTERFACE_KEYS, *QUICK_KEYS, *PEER_KEYS)
-    return next((key for key in keys if key.lower() == name), None)
+    settings = (*WG_INTERFACE_SETTINGS, *QUICK_SETTINGS, *PEER_SETTINGS)
+    return next((setting for setting in settings if setting.lower() == name), None)
 
 
-def _misplaced(key: str, line: str, section: Section, *, is_quick: bool) -> str:
-    """A key there is, but not here or not without a value."""
-    if key in _keys_of(section, is_quick=False):
+def _misplaced(setting: str, line: str, section: Section, *, is_quick: bool) -> str:
+    """A setting there is, but not here or not without a value."""
+    if setting in _settings_of(section, is_quick=False):
         if not line.partition("=")[1]:
-            return f"there is no '=' after {key}; expected {key} = VALUE"
-        return f"{key} has no value; expected one after '=', or no such line"
-    if key in QUICK_KEYS and not is_quick:
-        return f"{key} is a key of wg-quick, not of wg; expected a file for wg, as 'pywg strip' makes it"
-    if key in QUICK_KEYS and section is Section.INTERFACE:
-        return f"white space hides {key} from wg-quick; expected none inside '{key}' and '[Interface]'"
-    home = "[Peer]" if key in PEER_KEYS else "[Interface]"
+            return f"there is no '=' after {setting}; expected {setting} = VALUE"
+        return f"{setting} has no value; expected one after '=', or no such line"
+    if setting in QUICK_SETTINGS and not is_quick:
+        return (
+            f"{setting} is a setting of wg-quick, not of wg; expected a file for wg, as 'pywg strip' makes it"
+        )
+    if setting in QUICK_SETTINGS and section is Section.INTERFACE:
+        return (
+            f"white space hides {setting} from wg-quick; expected none inside '{setting}' and '[Interface]'"
+        )
+    home = "[Peer]" if setting in PEER_SETTINGS else "[Interface]"
     place = "before any section" if section is Section.NONE else f"in {section.value}"
-    return f"{key} stands {place}; expected it in {home}"
+    return f"{setting} stands {place}; expected it in {home}"
 
 
-def _keys_of(section: Section, *, is_quick: bool) -> tuple[str, ...]:
+def _settings_of(section: Section, *, is_quick: bool) -> tuple[str, ...]:
     match section:
         case Section.NONE:
             return ()
         case Section.PEER:
-            return PEER_KEYS
+            return PEER_SETTINGS
         case Section.INTERFACE:
-            return (*WG_INTERFACE_KEYS, *QUICK_KEYS) if is_quick else WG_INTERFACE_KEYS
+            return (*WG_INTERFACE_SETTINGS, *QUICK_SETTINGS) if is_quick else WG_INTERFACE_SETTINGS
 
 
-def _close_to(name: str, keys: tuple[str, ...]) -> str | None:
-    from difflib import get_close_matches  # noqa: PLC0415 (only a misspelt key needs it)
+def _close_to(name: str, settings: tuple[str, ...]) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415 (only a misspelt setting needs it)
 
-    by_name = {key.lower(): key for key in keys}
+    by_name = {setting.lower(): setting for setting in settings}
     close = get_close_matches(name.lower(), by_name, n=1, cutoff=0.7)
     return by_name[close[0]] if close else None
 

@@ -15,6 +15,12 @@ from pywg.uapi import values as uapi_values
 from pywg.uapi.model import PrefixChange
 from pywg.uapi.values import U16, U32
 
+BLANKS: Final = " \t\n\v\f\r"
+"""White space to C programs in every locale."""
+_WITHOUT_BLANKS: Final = str.maketrans("", "", BLANKS)
+_KEYS: Final = frozenset({"privatekey", "publickey", "presharedkey", "private-key", "peer", "preshared-key"})
+_LISTS: Final = frozenset({"allowedips", "allowed-ips", "address"})
+
 _PORT: Final = re.compile(r"\+?[0-9]+")
 _FWMARK: Final = re.compile(r"0x[0-9a-fA-F]+|[0-9]+")
 _DIGITS: Final = re.compile(r"[0-9]+")
@@ -35,13 +41,28 @@ class AllowedIpsValue:
     """Entries with bits set behind the prefix length, which do not count."""
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """`text` as it may stand in a message: short, printable, and nothing that could be a key."""
     if any(map(_may_be_key, _BASE64_RUN.findall(text))):
         return "(hidden)"
     if len(text) > _LONGEST_SHOWN:
         text = text[: _LONGEST_SHOWN - 3] + "..."
     return "'" + ascii(text)[1:-1].replace("\\'", "'") + "'"
+
+
+def wrong_value(name: str, value: str, error: Exception) -> str:
+    """What a message says of the wrong value of a setting or of a word of ``set``.
+
+    `name`: as written. `error`: says what was expected. A value that should be a key is never repeated; of a
+    list only the wrong entry is, by `error`.
+    """
+    what = name if name.lower() in _KEYS | _LISTS else f"{name} {quoted(value)}"
+    return f"{what}: {error}"
+
+
+def without_blanks(text: str) -> str:
+    """`text` as wg sees it, to which white space means nothing anywhere."""
+    return text.translate(_WITHOUT_BLANKS)
 
 
 def _may_be_key(run: str) -> bool:
@@ -115,7 +136,7 @@ def allowed_ips(text: str) -> AllowedIpsValue:
 
 def inexact_warning(entry: str) -> str:
     """What to tell of an entry in `AllowedIpsValue.inexact`."""
-    return f"AllowedIPs {shown(entry)}: bits behind the prefix length are set and do not count"
+    return f"AllowedIPs {quoted(entry)}: bits behind the prefix length are set and do not count"
 
 
 def _prefix_change(text: str, *, remove: bool) -> tuple[PrefixChange, bool]:
@@ -140,7 +161,7 @@ def _wrong_prefix(text: str) -> str:
     if not text:
         return "an entry of the list is empty; expected ADDRESS/LENGTH, ADDRESS/LENGTH ..."
     return (
-        f"{shown(text)} is no prefix; expected ADDRESS/LENGTH, such as 10.0.0.0/8 or fd00::/64, "
+        f"{quoted(text)} is no prefix; expected ADDRESS/LENGTH, such as 10.0.0.0/8 or fd00::/64, "
         "with a length up to 32 (IPv4) or 128 (IPv6)"
     )
 

@@ -5,15 +5,13 @@ config_read_cmd of wg's config.c: words in lower case, what belongs to a peer co
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from pywg.config import values
+from pywg.config.draft import PeerDraft, WgDraft
 from pywg.config.keys import KeyFileError, key_from_base64
-from pywg.config.model import COMMAND_LINE, ConfigError, HostPort, PeerConfig, WgConfig
-from pywg.config.parse import BLANKS
-from pywg.config.values import shown
-from pywg.uapi.model import PrefixChange
+from pywg.config.model import COMMAND_LINE, ConfigError, WgConfig
+from pywg.config.values import quoted, without_blanks, wrong_value
 
 _WHAT_FOLLOWS: Final = {
     "listen-port": "a port",
@@ -28,7 +26,6 @@ _WHAT_FOLLOWS: Final = {
 """Every word but ``remove`` takes one more."""
 _OF_DEVICE: Final = ("listen-port", "fwmark", "private-key")
 _OF_PEER: Final = ("remove", "preshared-key", "endpoint", "persistent-keepalive", "allowed-ips")
-_WITHOUT_BLANKS: Final = str.maketrans("", "", BLANKS)
 
 
 def parse_set(words: Sequence[str], read_key_file: Callable[[str], bytes]) -> WgConfig:
@@ -50,68 +47,50 @@ def parse_set(words: Sequence[str], read_key_file: Callable[[str], bytes]) -> Wg
     return parser.finish()
 
 
-@dataclass(slots=True)
-class _Peer:
-    public_key: bytes
-    is_removed: bool = False
-    preshared_key: bytes | None = field(default=None, repr=False)
-    endpoint: HostPort | None = None
-    persistent_keepalive: int | None = None
-    replace_allowed_ips: bool = False
-    allowed_ips: list[PrefixChange] = field(default_factory=list)
-
-
 class _Words:
     def __init__(self, read_key_file: Callable[[str], bytes]) -> None:
         self._read_key_file = read_key_file
-        self._private_key: bytes | None = None
-        self._listen_port: int | None = None
-        self._fwmark: int | None = None
-        self._peers: list[_Peer] = []
-        self._warnings: list[str] = []
+        self._draft = WgDraft()
 
     def check_place(self, word: str) -> None:
         """Raises ConfigError for a word that is none of ours, or not here."""
-        if word == "peer" or word in (_OF_PEER if self._peers else _OF_DEVICE):
+        if word == "peer" or word in (_OF_PEER if self._draft.peers else _OF_DEVICE):
             return
         if word in _OF_DEVICE:
             problem = f"{word} is of the interface; expected it before the first peer"
         elif word in _OF_PEER:
             problem = f"{word} is of a peer; expected 'peer KEY' before it"
         else:
-            expected = ", ".join(("peer", *(_OF_PEER if self._peers else _OF_DEVICE)))
-            problem = f"unknown word {shown(word)}; expected one of {expected}"
+            expected = ", ".join(("peer", *(_OF_PEER if self._draft.peers else _OF_DEVICE)))
+            problem = f"unknown word {quoted(word)}; expected one of {expected}"
         raise ConfigError(COMMAND_LINE, None, problem)
 
     def remove(self) -> None:
         """The word that takes none."""
-        self._peers[-1].is_removed = True
+        self._draft.peers[-1].remove = True
 
     def take(self, word: str, value: str) -> None:
         """A word and what follows it. Raises ConfigError."""
         try:
             if word in _OF_PEER:
-                self._take_of_peer(self._peers[-1], word, value)
+                self._take_of_peer(self._draft.peers[-1], word, value)
             else:
                 self._take(word, value)
-        except KeyFileError as error:
-            raise ConfigError(COMMAND_LINE, None, f"{word}: {error}") from None
-        except ValueError as error:
-            what = word if word in {"peer", "allowed-ips"} else f"{word} {shown(value)}"
-            raise ConfigError(COMMAND_LINE, None, f"{what}: {error}") from None
+        except (KeyFileError, ValueError) as error:
+            raise ConfigError(COMMAND_LINE, None, wrong_value(word, value, error)) from None
 
     def _take(self, word: str, value: str) -> None:
         match word:
             case "listen-port":
-                self._listen_port = values.port(value)
+                self._draft.listen_port = values.port(value)
             case "fwmark":
-                self._fwmark = values.fwmark(value)
+                self._draft.fwmark = values.fwmark(value)
             case "private-key":
-                self._private_key = self._read_key_file(value)
+                self._draft.private_key = self._read_key_file(value)
             case _:
-                self._peers.append(_Peer(key_from_base64(value)))
+                self._draft.peers.append(PeerDraft(key_from_base64(value)))
 
-    def _take_of_peer(self, peer: _Peer, word: str, value: str) -> None:
+    def _take_of_peer(self, peer: PeerDraft, word: str, value: str) -> None:
         match word:
             case "preshared-key":
                 peer.preshared_key = self._read_key_file(value)
@@ -120,27 +99,7 @@ class _Words:
             case "persistent-keepalive":
                 peer.persistent_keepalive = values.persistent_keepalive(value)
             case _:
-                found = values.allowed_ips(value.translate(_WITHOUT_BLANKS))
-                peer.replace_allowed_ips = found.replace
-                peer.allowed_ips += found.changes
-                self._warnings += map(values.inexact_warning, found.inexact)
+                self._draft.warnings += peer.add_allowed_ips(without_blanks(value))
 
     def finish(self) -> WgConfig:
-        return WgConfig(
-            self._private_key,
-            self._listen_port,
-            self._fwmark,
-            tuple(
-                PeerConfig(
-                    peer.public_key,
-                    remove=peer.is_removed,
-                    preshared_key=peer.preshared_key,
-                    endpoint=peer.endpoint,
-                    persistent_keepalive=peer.persistent_keepalive,
-                    replace_allowed_ips=peer.replace_allowed_ips,
-                    allowed_ips=tuple(peer.allowed_ips),
-                )
-                for peer in self._peers
-            ),
-            tuple(self._warnings),
-        )
+        return self._draft.finish(COMMAND_LINE)

@@ -21,7 +21,7 @@ def showconf(state: DeviceState) -> str:
     return "".join(f"{line}\n" for line in _lines(state))
 
 
-def saved(
+def quick_file_text(
     config: QuickConfig,
     state: DeviceState,
     addresses: Iterable[IPv4Interface | IPv6Interface],

@@ -25,8 +25,8 @@ ENDING_SECONDS: Final = 5.0
 _NOT_FOUND: Final = 127
 
 
-def run_hooks(key: str, hooks: Sequence[str], config: QuickConfig, device: str, host: Host) -> None:
-    """Run them in order. `key`: for example ``PostUp``. `device`: the interface's real name.
+def run_hooks(setting: str, hooks: Sequence[str], config: QuickConfig, device: str, host: Host) -> None:
+    """Run them in order. `setting`: for example ``PostUp``. `device`: the interface's real name.
 
     Raises QuickError with the status of the first that fails, Interrupted.
     """
@@ -37,7 +37,7 @@ def run_hooks(key: str, hooks: Sequence[str], config: QuickConfig, device: str, 
         host.say(command)
         status = run_command([*_shell(), command], host.interruption, _environment(config, device))
         if status:
-            raise QuickError(f"{config.path}: {key} failed with status {status}: {command}", status)
+            raise QuickError(f"{config.path}: {setting} failed with status {status}: {command}", status)
 
 
 def run_command(

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from pywg.config.model import QuickConfig
-from pywg.config.write import saved
+from pywg.config.write import quick_file_text
 from pywg.quick.errors import QuickError
 from pywg.quick.host import Host
 
@@ -21,7 +21,7 @@ def save(config: QuickConfig, name: str, host: Host) -> None:
     """
     network = host.system.network
     host.say(f"pywg showconf {name}")
-    text = saved(
+    text = quick_file_text(
         config,
         host.open_control(name).get(),
         network.addresses(name),

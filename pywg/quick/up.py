@@ -7,7 +7,7 @@ the interface made, and what it sets there (a private key, say) stays.
 
 from functools import partial
 
-from pywg.config.change import addconf_change
+from pywg.config.change import merge_change
 from pywg.config.model import HostPort, QuickConfig
 from pywg.endpoint import Endpoint
 from pywg.net.system import DnsSettings
@@ -46,7 +46,7 @@ def _bring_up(config: QuickConfig, implementation: Implementation, host: Host, u
 
     control = host.open_control(name)
     host.say(f"pywg addconf {name} <(pywg strip {config.path})")
-    control.set(addconf_change(config.wg, partial(_resolve, host)))
+    control.set(merge_change(config.wg, partial(_resolve, host)))
     for address in config.addresses:
         check()
         network.add_address(name, address)

@@ -12,7 +12,7 @@ In no version of them:
 - ``strip`` apart, wrong values of Address, MTU and Table are refused before anything is done; wg-quick finds
   them when ip(8) refuses them, or never: a second, right MTU hides a wrong one, and without routes
   nobody looks at Table. An MTU is 68 to 65535, also where the kernel's own WireGuard would take others;
-- a key of wg-quick without ``=`` is refused; wg-quick takes the key's name for its value;
+- a setting of wg-quick without ``=`` is refused; wg-quick takes the setting's name for its value;
 - ``DNS = *`` is no list of the files in this directory;
 - ``save`` writes ``a && b`` in a hook as it is (bash 5.2 puts "[Interface]" in place of each ``&``), and
   addresses also of a device that has neither port nor key;

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from pywg.config.change import addconf_change, set_change, setconf_change, syncconf_change
+from pywg.config.change import merge_change, setconf_change, syncconf_change
 from pywg.config.model import HostPort, PeerConfig, WgConfig
 from pywg.config.parse import parse_wg
 from pywg.endpoint import Endpoint
@@ -26,7 +26,7 @@ def no_name(host_port: HostPort) -> Endpoint:
 def test_what_is_not_mentioned_stays_with_set_and_addconf() -> None:
     config = WgConfig(peers=(PeerConfig(A, endpoint=HostPort("host", "5"), allowed_ips=(TEN,)),))
     expected = DeviceChange(peers=(PeerChange(A, endpoint=Endpoint("192.0.2.7", 5), allowed_ips=(TEN,)),))
-    assert set_change(config, resolve) == addconf_change(config, resolve) == expected
+    assert merge_change(config, resolve) == expected
 
 
 def test_what_is_not_mentioned_goes_with_setconf() -> None:
@@ -38,13 +38,13 @@ def test_what_is_not_mentioned_goes_with_setconf() -> None:
 
 def test_nothing_else_is_asked_of_a_peer_that_is_removed() -> None:
     config = WgConfig(peers=(PeerConfig(A, remove=True, preshared_key=PSK, allowed_ips=(TEN,)),))
-    assert set_change(config, resolve).peers == (PeerChange(A, remove=True),)
+    assert merge_change(config, resolve).peers == (PeerChange(A, remove=True),)
 
 
 def test_a_name_is_resolved_even_for_a_peer_that_is_removed() -> None:
     config = WgConfig(peers=(PeerConfig(A, remove=True, endpoint=HostPort("nowhere", "5")),))
     with pytest.raises(LookupError):
-        set_change(config, no_name)
+        merge_change(config, no_name)
 
 
 def test_syncconf_removes_first_and_replaces_nothing() -> None:

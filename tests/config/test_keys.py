@@ -75,6 +75,16 @@ def test_more_than_a_key(content: bytes, tmp_path: Path) -> None:
         ("/", "/: cannot be read: Is a directory"),
         ("a\0b", "a\0b: cannot be read: not the name of a file"),
         (PRIVATE, "expected a file that holds the key, not the key itself: others can see command lines"),
+        *(
+            (pasted, "expected a file that holds the key, not the key itself: others can see command lines")
+            for pasted in (
+                f"{PRIVATE} ",
+                f" {PRIVATE}",
+                f"{PRIVATE}\n",
+                f"PrivateKey={PRIVATE}",
+                f"./{PRIVATE}",
+            )
+        ),
         (
             PRIVATE[:-1],
             "expected a file that holds the key, not the key itself: others can see command lines",
@@ -85,6 +95,7 @@ def test_files_that_cannot_be_read(path: str, message: str) -> None:
     with pytest.raises(KeyFileError) as wrong:
         read_key_file(path)
     assert str(wrong.value).startswith(message)
+    assert PRIVATE[:20] not in str(wrong.value)
 
 
 def test_no_permission() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pywg.config import locate
+from pywg.config import locate, parse
 from pywg.config.locate import (
     Located,
     find_config,
@@ -62,7 +62,7 @@ def test_a_link_is_named_after_itself_and_read_where_it_points(etc: Path) -> Non
 def test_what_the_file_says(etc: Path) -> None:
     config = read_config(find_config("wg0", etc))
     assert (config.name, config.path, config.mtu) == ("wg0", etc / "wg0.conf", 1380)
-    assert config.stripped == read_stripped(find_config("wg0", etc))
+    assert read_stripped(find_config("wg0", etc)) == parse.strip(QUICK_EXAMPLE, "f")
 
 
 def test_an_error_names_the_file(etc: Path) -> None:
@@ -116,6 +116,10 @@ def test_what_is_said_of_a_name(etc: Path) -> None:
         ("wg0.txt", "expected a file called INTERFACE.conf"),
         (".conf", "expected a file called INTERFACE.conf"),
         ("wg 0.conf", "the file's name gives no interface name; expected 1 to 15 of a-z A-Z 0-9 _ = + . -"),
+        (
+            "w" * 15 + " .conf",
+            "the file's name gives no interface name; expected 1 to 15 of a-z A-Z 0-9 _ = + . -",
+        ),
         ("..conf", "the file's name gives no interface name; expected 1 to 15 of a-z A-Z 0-9 _ = + . -"),
         ("w" * 16 + ".conf", f"the interface name {'w' * 16} is 16 characters long; at most 15 are possible"),
     ],
@@ -140,6 +144,18 @@ def test_what_cannot_be_read(etc: Path) -> None:
         read_text(etc / "wg0.conf")
     (etc / "loop.conf").symlink_to("loop.conf")
     assert refusal("loop", etc) == f"{etc}/loop.conf: cannot be reached: Too many levels of symbolic links"
+
+
+def test_what_has_no_end(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more of it is read than any configuration needs."""
+    (etc / "zero.conf").symlink_to("/dev/zero")
+    (etc / "long.conf").write_text("#" * 101)
+    (etc / "most.conf").write_text("#" * 100)
+    monkeypatch.setattr(locate, "LONGEST_FILE", 100)
+    for name in ("zero", "long"):
+        with pytest.raises(ConfigError, match=r": is longer than 100 bytes; expected a configuration$"):
+            read_config(find_config(name, etc))
+    assert read_config(find_config("most", etc)).name == "most"
 
 
 def test_no_permission(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -1,5 +1,6 @@
 """What files say, and what is said of those that are wrong. That wg agrees is tested in test_same_as_*."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pywg.config.keys import key_from_base64, key_to_base64
-from pywg.config.model import ConfigError, Hooks, HostPort, PeerConfig, QuickConfig, Table, WgConfig
+from pywg.config.model import (
+    PEER_SETTINGS,
+    QUICK_SETTINGS,
+    WG_INTERFACE_SETTINGS,
+    ConfigError,
+    Hooks,
+    HostPort,
+    PeerConfig,
+    QuickConfig,
+    Table,
+    WgConfig,
+)
 from pywg.config.parse import parse_quick, parse_wg, strip
 from pywg.uapi.model import PrefixChange
 from tests.config.corpus import (
@@ -78,15 +90,32 @@ def test_quick_example() -> None:
     )
     assert config.save_config
     assert (config.wg.private_key, config.wg.fwmark) == (key_from_base64(PRIVATE), 0xCA6C)
-    assert parse_wg(config.stripped, "f") == config.wg
-    assert "# a comment\n" in config.stripped
-    assert strip(QUICK_EXAMPLE, "f") == config.stripped
+    stripped = strip(QUICK_EXAMPLE, "f")
+    assert parse_wg(stripped, "f") == config.wg
+    assert "# a comment\n" in stripped
 
 
 def test_quick_without_anything() -> None:
     config = parse_quick("", PATH, "wg0")
     assert config == replace(config, addresses=(), dns=(), mtu=None, table=Table.AUTO, hooks=Hooks())
-    assert config.stripped == "\n"
+    assert strip("", "f") == "\n"
+
+
+@pytest.mark.parametrize("name", [*WG_INTERFACE_SETTINGS, *PEER_SETTINGS])
+def test_every_setting_of_wg_is_understood(name: str) -> None:
+    """Its value is looked at, which here is none of any setting."""
+    line = f"{name} = -"
+    for text in (line, line.upper()):
+        refused = refusal(parse_wg, interface(text) if name in WG_INTERFACE_SETTINGS else peer(text), "f")
+        assert re.match(rf"f:[23]: {name}(?: '-')?: ", refused, re.IGNORECASE), refused
+    assert strip(interface(line), "f") == interface(line) + "\n"
+
+
+@pytest.mark.parametrize("name", QUICK_SETTINGS)
+def test_every_setting_of_wg_quick_is_kept_from_wg(name: str) -> None:
+    for line in (f"{name} = true", f"{name} = true".upper()):
+        assert strip(interface(line), "f") == "[Interface]\n\n"
+        assert strip(peer(line), "f") == peer(line) + "\n"
 
 
 def test_strip_looks_at_nothing_but_save_config() -> None:
@@ -112,9 +141,11 @@ WRONG = {
     "[Interface]\0\n": "f:1: there is a zero byte; expected a text file in UTF-8 (is this one in UTF-16?)",
     "[Foo]\n": "f:1: unknown section [Foo]; expected [Interface] or [Peer]",
     "[Interface\n": "f:1: this is no section; expected [Interface] or [Peer]",
-    interface("Jc = 4"): "f:2: unknown key 'Jc'; expected PrivateKey, ListenPort or FwMark in [Interface]",
-    interface("listen_port = 5"): "f:2: unknown key 'listen_port'; did you mean ListenPort?",
-    interface("Listen\x1bPort = 5"): "f:2: unknown key 'Listen\\x1bPort'; did you mean ListenPort?",
+    interface(
+        "Jc = 4"
+    ): "f:2: unknown setting 'Jc'; expected PrivateKey, ListenPort or FwMark in [Interface]",
+    interface("listen_port = 5"): "f:2: unknown setting 'listen_port'; did you mean ListenPort?",
+    interface("Listen\x1bPort = 5"): "f:2: unknown setting 'Listen\\x1bPort'; did you mean ListenPort?",
     interface(PRIVATE): "f:2: this line is not understood; expected PrivateKey, ListenPort or FwMark in "
     "[Interface]",
     interface("ListenPort"): "f:2: there is no '=' after ListenPort; expected ListenPort = VALUE",
@@ -122,7 +153,7 @@ WRONG = {
     interface(f"PublicKey = {PEER}"): "f:2: PublicKey stands in [Interface]; expected it in [Peer]",
     interface(
         "Address = 10.0.0.1"
-    ): "f:2: Address is a key of wg-quick, not of wg; expected a file for wg, as 'pywg strip' makes it",
+    ): "f:2: Address is a setting of wg-quick, not of wg; expected a file for wg, as 'pywg strip' makes it",
     interface(
         "ListenPort = http"
     ): "f:2: ListenPort 'http': expected a port from 0 to 65535 or the name of a UDP service",
@@ -173,7 +204,7 @@ WRONG_FOR_QUICK = {
     "/etc/iproute2/rt_tables",
     "SaveConfig =": "SaveConfig '': expected true or false",
     "Post Up = x": "white space hides PostUp from wg-quick; expected none inside 'PostUp' and '[Interface]'",
-    "Adress = 10.0.0.1": "unknown key 'Adress'; did you mean Address?",
+    "Adress = 10.0.0.1": "unknown setting 'Adress'; did you mean Address?",
     "[ Interface ]\nMTU = 1400": "white space hides MTU from wg-quick; expected none inside 'MTU' and "
     "'[Interface]'",
 }

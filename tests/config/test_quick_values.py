@@ -128,14 +128,15 @@ def test_addresses_the_kernel_gives_twice() -> None:
 @pytest.mark.parametrize(
     ("text", "table"), [("", Table.AUTO), ("auto", Table.AUTO), ("off", Table.OFF), ("home", 77)]
 )
-def test_tables(text: str, table: Table | int) -> None:
-    assert quick_values.table(text, {"home": 77}.get) == table
+def test_tables(text: str, table: Table | int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick_values, "table_number", {"home": 77}.get)
+    assert quick_values.table(text) == table
 
 
 @pytest.mark.parametrize("text", ["Auto", "OFF", "away", "0x1ffffffff"])
 def test_tables_there_are_not(text: str) -> None:
     with pytest.raises(ValueError, match="expected auto, off, a number"):
-        quick_values.table(text, lambda _: None)
+        quick_values.table(text)
 
 
 def test_names_of_tables(tmp_path: Path) -> None:

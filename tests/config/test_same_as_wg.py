@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from pywg.config.change import Resolve, addconf_change, set_change, setconf_change, syncconf_change
+from pywg.config.change import Resolve, merge_change, setconf_change, syncconf_change
 from pywg.config.keys import key_from_base64, read_key_file
 from pywg.config.locate import read_text, read_wg_config
 from pywg.config.model import ConfigError, WgConfig
@@ -66,7 +66,7 @@ def test_the_corpus_is_large_and_of_both_kinds(tmp_path: Path) -> None:
 def test_addconf(server: Served, text: bytes, tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(text)
-    assert ours(path, addconf_change) == theirs(server, "addconf", str(path))
+    assert ours(path, merge_change) == theirs(server, "addconf", str(path))
 
 
 @pytest.mark.parametrize("text", INCREMENTAL_FILES.values(), ids=INCREMENTAL_FILES)
@@ -182,7 +182,7 @@ ENDPOINT = ("endpoint", "127.0.0.1:5")
 )
 def test_set(server: Served, words: tuple[str, ...]) -> None:
     try:
-        own = set_change(parse_set(words, read_key_file), RESOLVE)
+        own = merge_change(parse_set(words, read_key_file), RESOLVE)
     except ConfigError:
         own = None
     assert own == theirs(server, "set", *words)
@@ -210,7 +210,7 @@ def test_key_files(server: Served, content: str, tmp_path: Path) -> None:
     path.write_bytes(content.encode("latin-1"))
     words = ("private-key", str(path))
     try:
-        own = set_change(parse_set(words, read_key_file), RESOLVE)
+        own = merge_change(parse_set(words, read_key_file), RESOLVE)
     except ConfigError:
         own = None
     assert own == theirs(server, "set", *words)

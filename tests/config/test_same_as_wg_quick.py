@@ -9,7 +9,7 @@ import pytest
 from pywg.config.locate import find_config, read_stripped, read_text
 from pywg.config.model import ConfigError, Table
 from pywg.config.parse import parse_quick
-from pywg.config.write import saved, showconf
+from pywg.config.write import quick_file_text, showconf
 from pywg.endpoint import Endpoint
 from pywg.uapi.model import DeviceState, PeerState
 from tests.config.corpus import EXAMPLE, INCREMENTAL_FILES, QUICK_EXAMPLE, QUICK_FILES, WG_FILES, mutated
@@ -123,4 +123,4 @@ def test_save(text: str, state: DeviceState, tmp_path: Path) -> None:
         showconf=showconf(state),
     )
     addresses = [ipaddress.ip_interface(text) for text in ("10.0.0.1/24", "10.0.0.9/32", "fd00::1/64")]
-    assert saved(config, state, addresses, ["10.0.0.53", "fd00::53"], 1280) == theirs
+    assert quick_file_text(config, state, addresses, ["10.0.0.53", "fd00::53"], 1280) == theirs

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pywg.config.change import setconf_change
 from pywg.config.model import Hooks, QuickConfig, Table, WgConfig
 from pywg.config.parse import parse_quick, parse_wg
-from pywg.config.write import saved, showconf
+from pywg.config.write import quick_file_text, showconf
 from pywg.endpoint import Endpoint
 from pywg.net.resolve import resolver
 from pywg.uapi.model import DeviceState, PeerState
@@ -63,7 +63,6 @@ CONFIGS = st.builds(
     name=st.just("wg0"),
     path=st.just(PATH),
     wg=st.just(WgConfig()),
-    stripped=st.just(""),
     addresses=ADDRESSES.map(tuple),
     dns=st.just(("10.0.0.53", "fd00::53")),
     mtu=st.none() | st.integers(68, 65535),
@@ -77,22 +76,22 @@ def test_save_there_and_back(
     config: QuickConfig, table: tuple[Table | int, str | None], state: DeviceState
 ) -> None:
     config = replace(config, table=table[0], table_text=table[1], wg=parse_wg(showconf(state), "f"))
-    text = saved(config, state, config.addresses, config.dns, config.mtu or 1420)
+    text = quick_file_text(config, state, config.addresses, config.dns, config.mtu or 1420)
     assert text.endswith("\n")
-    assert replace(parse_quick(text, PATH, "wg0"), stripped="") == config
+    assert parse_quick(text, PATH, "wg0") == config
 
 
 def test_what_save_takes_from_the_file_and_what_from_the_system() -> None:
     file = parse_quick(
         "[Interface]\nMTU = 1300\nDNS = 1.1.1.1, example.com\nAddress = 10.0.0.1\n", PATH, "wg0"
     )
-    text = saved(file, DeviceState(listen_port=5), [ip_interface("10.0.0.2/24")], ["9.9.9.9"], 1280)
+    text = quick_file_text(file, DeviceState(listen_port=5), [ip_interface("10.0.0.2/24")], ["9.9.9.9"], 1280)
     assert text == "[Interface]\nAddress = 10.0.0.2/24\nDNS = 9.9.9.9\nMTU = 1280\nListenPort = 5\n"
 
 
 def test_save_of_a_device_with_neither_port_nor_key_keeps_its_addresses() -> None:
     """wg-quick would lose them."""
     file = parse_quick("", PATH, "wg0")
-    assert saved(file, DeviceState(), [ip_interface("10.0.0.2/24")], [], None) == (
+    assert quick_file_text(file, DeviceState(), [ip_interface("10.0.0.2/24")], [], None) == (
         "[Interface]\nAddress = 10.0.0.2/24\n"
     )

@@ -175,15 +175,15 @@ CASES = (
     Case(
         Code.CONFIG_WRONG,
         P,
-        of(missing(ConfigFacts("wg0.conf", problem="wg0.conf:3: unknown key 'Adress'"))),
-        "wg0.conf:3: unknown key 'Adress'",
+        of(missing(ConfigFacts("wg0.conf", problem="wg0.conf:3: unknown setting 'Adress'"))),
+        "wg0.conf:3: unknown setting 'Adress'",
         "line",
         alone=False,
     ),
     Case(
         Code.CONFIG_WRONG,
         W,
-        of(interface(WELL, config=ConfigFacts("wg0.conf", problem="wg0.conf:3: unknown key"))),
+        of(interface(WELL, config=ConfigFacts("wg0.conf", problem="wg0.conf:3: unknown setting"))),
         "wg0.conf:3",
         "line",
     ),
