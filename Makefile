@@ -74,6 +74,7 @@ $(VENV)/.python:
 $(READY): pyproject.toml $(NATIVE) | $(VENV)/.python
 	@case $@ in *-yes|*-with-cargo) echo "[#] building the native engine; the first time it takes a minute" ;; esac
 	$(BIN)/pip install --quiet --disable-pip-version-check $(EDITABLE) .
+	@mkdir -p $(VENV)/share/man/man8 && ln -sf ../../../../pywg/share/pywg.8 $(VENV)/share/man/man8/
 	@rm -f $(VENV)/.ready-*
 	@$(BIN)/pywg --version
 	@touch $@

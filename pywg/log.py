@@ -6,7 +6,6 @@ lost and counted; and of an exception only the type and the place are told, beca
 values around it may hold keys.
 """
 
-import binascii
 import errno
 import os
 import select
@@ -17,6 +16,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from types import TracebackType
 from typing import Final, Protocol
+
+from pywg.base64_key import key_to_base64
 
 LONGEST_LINE: Final = 1024
 """Bytes. Below PIPE_BUF, so that a line reaches a pipe whole or not at all."""
@@ -64,7 +65,7 @@ def peer_name(public_key: bytes) -> str:
 
     `public_key` is 32 bytes.
     """
-    text = binascii.b2a_base64(public_key, newline=False).rstrip(b"=").decode()
+    text = key_to_base64(public_key).rstrip("=")
     return f"peer({text[:4]}...{text[-4:]})"
 
 

@@ -1,4 +1,4 @@
-"""Rules of the house that no single module can keep: what the protocol may import, how MACs are compared."""
+"""Rules of the house that no single module can keep: who may do I/O, how MACs are compared."""
 
 import ast
 import re
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "pywg"
+ROOMS = PACKAGE.parent / "docs" / "architecture.md"
 PROTOCOL = sorted((PACKAGE / "protocol").rglob("*.py"))
 ALL = sorted(PACKAGE.rglob("*.py"))
 
@@ -23,8 +24,22 @@ FORBIDDEN = frozenset(
         "ctypes",
         "uuid",
         "importlib",
+        "shutil",
+        "tempfile",
+        "termios",
+        "pyroute2",
     }
 )
+PURE_PARTS = frozenset(
+    {"socket.AF_INET", "socket.AF_INET6", "socket.inet_pton", "socket.inet_ntop", "os.strerror"}
+)
+"""Of these modules; the protocol does without them, too."""
+IO_CALLS = frozenset(
+    {"open", "print", "input"}
+    | {".exists", ".is_file", ".is_dir", ".stat", ".glob", ".iterdir", ".mkdir", ".unlink"}
+    | {".read_text", ".read_bytes", ".write_text", ".write_bytes"}
+)
+"""Built-in functions, and methods of a path."""
 MAC_NAME = re.compile(r"(^|_)(mac|mac1|mac2|tag|digest)$", re.IGNORECASE)
 
 
@@ -39,6 +54,53 @@ def imported(source: str) -> set[str]:
         elif isinstance(node, ast.Name) and node.id == "__import__":
             found.add("importlib")
     return found
+
+
+def io_of(source: str) -> set[str]:
+    """What in a module does I/O, reads a clock or draws randomness."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found.add(f"{node.value.id}.{node.attr}")
+        elif isinstance(node, ast.Import):
+            found |= {f"{alias.name}.?" for alias in node.names if alias.asname or "." in alias.name}
+    suspect = FORBIDDEN & imported(source)
+    found = {name for name in found - PURE_PARTS if name.partition(".")[0] in suspect}
+    return found | (called(source) & IO_CALLS)
+
+
+def called(source: str) -> set[str]:
+    """Names of all functions called, those of methods with a dot before them."""
+    functions = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return {function.id for function in functions if isinstance(function, ast.Name)} | {
+        f".{function.attr}" for function in functions if isinstance(function, ast.Attribute)
+    }
+
+
+def rooms() -> Iterator[tuple[Path, bool]]:
+    """Every module of which docs/architecture.md says whether it does I/O, and whether it does.
+
+    Said is ``no``, ``only `a` and `b```, or ``yes, but not `a` and `b```; of other rooms nothing is checked.
+    """
+    for line in ROOMS.read_text().splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) != 5 or not (places := re.findall(r"`pywg/([\w./]+)`", cells[1])):
+            continue
+        modules = {path for place in places for path in modules_of(PACKAGE / place)}
+        said, named = cells[3], {f"{name}.py" for name in re.findall(r"`(\w+)`", cells[3])}
+        if not said.startswith(("no", "only ", "yes, but not ")):
+            continue
+        assert named <= {path.name for path in modules}, f"{cells[1]} has no such modules: {said}"
+        if said.startswith("yes"):
+            yield from ((path, False) for path in modules if path.name in named)
+        else:
+            yield from ((path, path.name in named) for path in modules)
+
+
+def modules_of(place: Path) -> list[Path]:
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place]
 
 
 def names(node: ast.expr) -> Iterator[str]:
@@ -85,6 +147,23 @@ def test_protocol_has_no_io(path: Path) -> None:
     assert not imported(path.read_text()) & FORBIDDEN
 
 
+ROOM_CASES = sorted(rooms())
+
+
+def test_the_rooms_are_found() -> None:
+    found = {str(path.relative_to(PACKAGE)): does_io for path, does_io in ROOM_CASES}
+    assert {path.partition("/")[0] for path in found} >= {"protocol", "config", "doctor", "monitor", "uapi"}
+    assert found["net/netlink.py"] is found["config/parse.py"] is found["platform.py"] is False
+    assert found["config/locate.py"] is found["monitor/terminal.py"] is True
+
+
+@pytest.mark.parametrize(
+    ("path", "does_io"), ROOM_CASES, ids=lambda case: label(case) if isinstance(case, Path) else ""
+)
+def test_io_is_where_the_architecture_says(path: Path, *, does_io: bool) -> None:
+    assert bool(found := io_of(path.read_text())) is does_io, found
+
+
 @pytest.mark.parametrize("path", ALL, ids=label)
 def test_macs_are_compared_in_constant_time(path: Path) -> None:
     assert mac_comparisons(path.read_text()) == []
@@ -102,6 +181,31 @@ def test_macs_are_compared_in_constant_time(path: Path) -> None:
 )
 def test_imports_are_found(source: str) -> None:
     assert imported(source) & FORBIDDEN
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos.getpid()",
+        "import os.path",
+        "import time as t",
+        "from time import time_ns",
+        "from socket import socket",
+        "import socket\nsocket.getservbyname('domain')",
+        "open('x')",
+        "Path('x').read_text()",
+    ],
+)
+def test_io_is_found(source: str) -> None:
+    assert io_of(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import socket\nsocket.inet_pton(socket.AF_INET, x)", "from pathlib import Path", "prefix.split(stat)"],
+)
+def test_what_only_computes_is_no_io(source: str) -> None:
+    assert not io_of(source)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,11 @@ In: the shell's name. Out: the script on standard output, as it lies in pywg/sha
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from pywg.cli.output import put, wrong_use
+from pywg.manual import SHARE
 
-SHARE: Final = Path(__file__).resolve().parents[1] / "share"
 SCRIPTS: Final = {"bash": "pywg.bash", "zsh": "_pywg", "fish": "pywg.fish"}
 
 

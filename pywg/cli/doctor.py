@@ -1,35 +1,19 @@
-"""``pywg doctor``: why is my tunnel not up? In the words, out one sentence per cause and what to do.
+"""``pywg doctor``: why is my tunnel not up?
 
-    pywg doctor [INTERFACE | FILE] [--json]
-
-Looks at the machine (root, /dev/net/tun, engine, clock), at one interface or, if none is named, at all
-there are, and at each of their peers; also at /etc/wireguard/INTERFACE.conf or FILE, and then at an
-interface that is not up as well. Works with pywg and, with less to tell, with other daemons and the
-kernel's WireGuard. Changes nothing.
-
-Marks: ``ok``, ``warning``, ``problem``. Exit status: 0 nothing is wrong, 1 something is, 2 it could not look.
-
---json: an object with ``status`` and ``findings``, each with ``code`` (of `doctor.findings.Code`; they
-stay), ``severity`` (ok, warning, problem), ``interface``, ``peer`` (public key), ``endpoint``,
-``sentence``, ``advice``; what does not apply is null.
-
-Environment: WG_COLOR_MODE ``always`` or ``never``; anything else: colours on a terminal. PYWG_ENGINE as for a
-daemon.
+In: the words after it. Out: one sentence per cause and what to do, as text or JSON, and an exit status. Rule
+kept: nothing is changed.
 """
 
 import shutil
 from collections.abc import Sequence
-from typing import Final
 
 from pywg.cli.output import put, tell, wants_color, wrong_use
-
-NOT_LOOKED: Final = 2
 
 
 def main(words: Sequence[str]) -> int:
     """Returns the exit status."""
     from pywg.config.model import ConfigError  # noqa: PLC0415 (import time)
-    from pywg.doctor.judge import exit_status, judge  # noqa: PLC0415 (import time)
+    from pywg.doctor.judge import NOT_LOOKED, exit_status, judge  # noqa: PLC0415 (import time)
     from pywg.doctor.look import look  # noqa: PLC0415 (import time)
     from pywg.uapi.client import UapiError  # noqa: PLC0415 (import time)
 

@@ -16,12 +16,13 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from pywg.base64_key import KEY_CHARACTERS, KeyTextError, key_from_base64, key_to_base64
 from pywg.cli.output import put, tell, wrong_use
-from pywg.config.keys import KEY_CHARACTERS, KeyTextError, key_from_base64, key_to_base64
 from pywg.protocol.static_key import clamp, public_key
 
 _KEY_SIZE: Final = 32  # protocol.constants has it, too, and costs a third of a genkey.
 _PIECE: Final = 4096
+_LONGEST_FILLING: Final = 2**26
 _FILLING: Final = b"\0\t\n\v\f\r "
 """What may follow a key, as in wg: white space and zero bytes."""
 
@@ -79,8 +80,10 @@ def _read_key() -> bytes:
     stdin = sys.stdin.buffer
     text = stdin.read(KEY_CHARACTERS).decode("latin-1")
     if len(text) == KEY_CHARACTERS:
-        # Line by line: what is wrong is told at once, and memory is bounded.
+        # Line by line: what is wrong is told at once, and memory is bounded. /dev/zero has no end.
+        left = _LONGEST_FILLING
         while piece := stdin.readline(_PIECE):
-            if piece.strip(_FILLING):
+            left -= len(piece)
+            if piece.strip(_FILLING) or left < 0:
                 raise KeyTextError(f"there is more than a key; expected {KEY_CHARACTERS} characters alone")
     return key_from_base64(text)

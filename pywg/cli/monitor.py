@@ -1,11 +1,7 @@
-"""``pywg monitor [INTERFACE...] [--interval SECONDS] [--once]``: a live view of WireGuard interfaces.
+"""``pywg monitor``: a live view of WireGuard interfaces.
 
-Without names: of all there are, as they come and go. ``--interval``: seconds between two looks, 0.1 to 3600
-(default 1). ``--once``: print everything once, with the rates of one interval; so it is, without colours,
-where there is no terminal. ``NO_COLOR`` or ``WG_COLOR_MODE=never``: no colours; ``WG_COLOR_MODE=always``:
-colours with ``--once`` into a pipe too. Keys: q or Ctrl-C ends, Ctrl-Z pauses. Needs root, and rich (the
-extra ``pywg-tunnel[monitor]``). Exit status: 0; 1 for wrong words, without rich, if this user may look at
-nothing, and with ``--once`` if an interface did not answer.
+In: the words after it, and what standard output is. Out: a screen of its own on a terminal, text everywhere
+else, and an exit status. Rule kept: rich, an extra, is imported by nothing before this has found it.
 """
 
 import os

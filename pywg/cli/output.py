@@ -34,13 +34,26 @@ def put(text: str) -> int:
 
 
 def tell(sentence: str) -> None:
-    """Say on standard error what the user is to know, in one line."""
-    _write_error(f"pywg: {sentence}\n")
+    """Say on standard error what the user is to know, in one line, be the name of a file what it may."""
+    harmless = "".join(letter if letter.isprintable() else "?" for letter in sentence)
+    _write_error(f"pywg: {harmless}\n")
 
 
 def echo(command: str) -> None:
     """Say on standard error what is about to be done, as wg-quick does."""
     _write_error(f"[#] {command}\n")
+
+
+def unforeseen(error: Exception) -> int:
+    """What nobody has caught: told by its type and place, and without its text. Returns the exit status."""
+    if isinstance(error, BrokenPipeError):
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            _give_up(stream)
+        return _PIPE_CLOSED
+    from pywg.log import describe  # noqa: PLC0415 (seldom needed)
+
+    tell(f"unforeseen: {describe(error)}; please report this")
+    return 1
 
 
 def wants_color() -> bool:

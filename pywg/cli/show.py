@@ -24,10 +24,10 @@ from functools import partial
 
 from pywg.cli.output import put, tell, wants_color, wrong_use
 from pywg.control import interfaces, open_control
+from pywg.show.fields import FIELDS, field_text
+from pywg.show.pretty import pretty
 from pywg.uapi.client import UapiError
 from pywg.uapi.model import DeviceState
-from pywg.uapi.show import pretty
-from pywg.uapi.show_fields import FIELDS, field_text
 
 
 def show(words: Sequence[str]) -> int:
@@ -63,7 +63,7 @@ def _action(words: Sequence[str]) -> Callable[[], int]:
 
 def showconf(words: Sequence[str]) -> int:
     """Returns the exit status."""
-    from pywg.config.write import showconf as conf_of  # noqa: PLC0415 (show needs nothing of configurations)
+    from pywg.show.conf import showconf as conf_of  # noqa: PLC0415 (show needs nothing of configurations)
 
     if len(words) != 1:
         return wrong_use("showconf")
@@ -135,7 +135,7 @@ def _put(name: str, state: DeviceState, field: str | None, *, with_name: bool = 
 def _put_json(states: dict[str, DeviceState]) -> int:
     import json  # noqa: PLC0415 (only this form needs it)
 
-    from pywg.uapi.show_json import json_form  # noqa: PLC0415 (as above)
+    from pywg.show.as_json import json_form  # noqa: PLC0415 (as above)
 
     forms = {name: json_form(state, hide_keys=_hides_keys()) for name, state in states.items()}
     return put(json.dumps(forms, indent="\t") + "\n")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from pywg.cli.output import put, tell, wrong_use
+from pywg.manual import SHARE
 
-SHARE: Final = Path(__file__).resolve().parents[1] / "share"
 UNITS: Final = {"up": "pywg@.service", "daemon": "pywg-daemon@.service"}
 
 SEARCHED: Final = frozenset({"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"})

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 
+from pywg.base64_key import key_from_base64
 from pywg.config import quick_values, values
 from pywg.config.draft import PeerDraft, WgDraft
-from pywg.config.keys import key_from_base64
 from pywg.config.model import ConfigError, Hooks, QuickConfig, Section, Table, WgConfig
 from pywg.config.unrecognised import explain
 from pywg.config.values import BLANKS, without_blanks, wrong_value

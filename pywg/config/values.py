@@ -24,8 +24,9 @@ _LISTS: Final = frozenset({"allowedips", "allowed-ips", "address"})
 _PORT: Final = re.compile(r"\+?[0-9]+")
 _FWMARK: Final = re.compile(r"0x[0-9a-fA-F]+|[0-9]+")
 _DIGITS: Final = re.compile(r"[0-9]+")
-# Half a key or more: capitals and small letters mixed, which no host name needs, or as long as a whole one.
-_BASE64_RUN: Final = re.compile(r"[A-Za-z0-9+/]{20,}")
+# Half a key or more, be it in the alphabet for URLs: capitals and small letters mixed, which no host name
+# needs, or as long as a whole one.
+_BASE64_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{20,}")
 _LONG_RUN: Final = 40
 _LONGEST_SHOWN: Final = 60
 
@@ -66,7 +67,8 @@ def without_blanks(text: str) -> str:
 
 
 def _may_be_key(run: str) -> bool:
-    return len(run) >= _LONG_RUN or (run != run.lower() and run != run.upper())
+    is_mixed = run != run.lower() and run != run.upper()
+    return is_mixed or any(len(word) >= _LONG_RUN for word in re.split("[_-]", run))
 
 
 def port(text: str) -> int:

@@ -7,9 +7,10 @@ config_read_cmd of wg's config.c: words in lower case, what belongs to a peer co
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from pywg.base64_key import key_from_base64
 from pywg.config import values
 from pywg.config.draft import PeerDraft, WgDraft
-from pywg.config.keys import KeyFileError, key_from_base64
+from pywg.config.keys import KeyFileError
 from pywg.config.model import COMMAND_LINE, ConfigError, WgConfig
 from pywg.config.values import quoted, without_blanks, wrong_value
 

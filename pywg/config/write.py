@@ -1,24 +1,18 @@
-"""A device's state as a file: for wg(8) what ``showconf`` prints, for wg-quick(8) what ``save`` writes.
+"""A device's state as a file of wg-quick(8): what ``save`` writes.
 
-In: states and configurations. Out: text, final newline included. Rules kept: showconf.c byte for byte, and
+In: a state and the configuration that the file has now. Out: text, final newline included. Rule kept:
 save_config of wg-quick/linux.bash. No I/O: who writes the text to a file makes it 0600, for it holds keys.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Final
 
-from pywg.config.keys import key_to_base64
 from pywg.config.model import QuickConfig
-from pywg.config.text import endpoint_text, prefix_text
-from pywg.uapi.model import UNSET_KEY, DeviceState, PeerState
+from pywg.show.conf import showconf
+from pywg.uapi.model import DeviceState
 
 _HEADING: Final = "[Interface]\n"
-
-
-def showconf(state: DeviceState) -> str:
-    """What ``wg showconf`` prints of a device."""
-    return "".join(f"{line}\n" for line in _lines(state))
 
 
 def quick_file_text(
@@ -52,31 +46,3 @@ def quick_file_text(
         own += (f"{name} = {command}" for command in commands)
     rest = showconf(state).removeprefix(_HEADING).rstrip("\n")
     return _HEADING + "".join(f"{line}\n" for line in own) + (f"{rest}\n" if rest else "")
-
-
-def _lines(state: DeviceState) -> Iterator[str]:
-    yield "[Interface]"
-    if state.listen_port:
-        yield f"ListenPort = {state.listen_port}"
-    if state.fwmark:
-        yield f"FwMark = {state.fwmark:#x}"
-    if state.private_key != UNSET_KEY:
-        yield f"PrivateKey = {key_to_base64(state.private_key)}"
-    yield ""
-    for number, peer in enumerate(state.peers):
-        if number:
-            yield ""
-        yield from _peer_lines(peer)
-
-
-def _peer_lines(peer: PeerState) -> Iterator[str]:
-    yield "[Peer]"
-    yield f"PublicKey = {key_to_base64(peer.public_key)}"
-    if peer.preshared_key != UNSET_KEY:
-        yield f"PresharedKey = {key_to_base64(peer.preshared_key)}"
-    if peer.allowed_ips:
-        yield f"AllowedIPs = {', '.join(map(prefix_text, peer.allowed_ips))}"
-    if peer.endpoint is not None:
-        yield f"Endpoint = {endpoint_text(peer.endpoint)}"
-    if peer.persistent_keepalive_interval:
-        yield f"PersistentKeepalive = {peer.persistent_keepalive_interval}"

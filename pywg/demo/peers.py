@@ -3,11 +3,11 @@
 In: the ends. Out: one UAPI change for each, and the same in the words of `wg set`.
 """
 
-from base64 import b64encode
 from ipaddress import IPv4Network
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from pywg.base64_key import key_to_base64
 from pywg.demo.lab import LISTEN_PORT, End
 from pywg.endpoint import Endpoint
 from pywg.uapi.model import DeviceChange, PeerChange, PrefixChange
@@ -37,6 +37,6 @@ def in_words_of_wg(device: str, change: DeviceChange) -> str:
     words = ["wg genkey | wg set", device, f"listen-port {change.listen_port} private-key /dev/stdin"]
     for peer in change.peers:
         prefixes = ",".join(str(one.prefix) for one in peer.allowed_ips)
-        key = b64encode(peer.public_key).decode()
+        key = key_to_base64(peer.public_key)
         words.append(f"peer {key} endpoint {peer.endpoint} allowed-ips {prefixes}")
     return " ".join(words)

@@ -20,8 +20,8 @@ from pywg.demo.clean import clean_up
 from pywg.demo.inside import GREETING
 from pywg.demo.lab import End, Lab
 from pywg.demo.say import DemoError, say, show
+from pywg.show.pretty import pretty
 from pywg.uapi.client import UapiClient
-from pywg.uapi.show import pretty
 
 PINGS = 3
 HTTP_PORT = 9090

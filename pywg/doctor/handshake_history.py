@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from pywg.doctor.facts import PeerFacts
-from pywg.protocol.constants import INITIATION_SIZE, SECOND
+from pywg.engine.contract import Drop
+from pywg.protocol.constants import INITIATION_SIZE, SECOND, Limits
 from pywg.protocol.failures import HandshakeFailure
 from pywg.protocol.history import HandshakeEvent
 
-SESSION_LIFETIME: Final = 180
-"""Seconds: REJECT_AFTER_TIME (whitepaper 6.1). A session older than that carries nothing."""
+SESSION_LIFETIME: Final = Limits().reject_after_time // SECOND
+"""180 s (whitepaper 6.1). A session older than that carries nothing."""
 PATIENCE: Final = 2
 """Seconds after which an answer to an initiation is missed: longer than any round trip, shorter than the
 5 s to the next initiation."""
+MOST_NAMED: Final = 3
+"""Prefixes listed in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,15 @@ class History:
         """Something was tried and came to nothing, or nothing was ever heard of the peer."""
         return not self.works and (bool(self.tries) or bool(self.answers) or self.handshake_age is None)
 
-    def recent(self, what: HandshakeEvent | HandshakeFailure) -> int:
+    def recent(self, what: HandshakeEvent | HandshakeFailure | Drop) -> int:
         """How often it happened recently; 0 if it is not told."""
         status = self.facts.status
         if status is None:
             return 0
         if isinstance(what, HandshakeEvent):
             return status.recent.handshakes.get(what.value, 0)
+        if isinstance(what, Drop):
+            return status.recent.drops.get(what.value, 0)
         return status.recent.handshake_failures.get(what.value, 0)
 
     def since(self, what: str, default: int) -> int:

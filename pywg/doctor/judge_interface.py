@@ -8,7 +8,7 @@ peer is missed, or of late, so that a server on the internet is not called ill f
 from collections.abc import Iterator
 from typing import Final
 
-from pywg.config.keys import key_to_base64
+from pywg.base64_key import key_to_base64
 from pywg.doctor.facts import ConfigFacts, InterfaceFacts, MachineFacts, Runner
 from pywg.doctor.findings import Code, Finding, ok, problem, warning
 from pywg.doctor.handshake_history import History, span, times
@@ -72,6 +72,7 @@ def judge_interface(interface: InterfaceFacts, machine: MachineFacts) -> Iterato
     """Everything that can be said of it."""
     name = interface.name
     yield from _runner(interface, machine)
+    yield from _name_clash(interface)
     if interface.config is not None:
         yield from _config(interface, interface.config)
     if interface.runner not in _RUNS:
@@ -101,7 +102,7 @@ _RUNS: Final = frozenset({Runner.PYWG, Runner.OTHER, Runner.KERNEL})
 
 
 def _runner(interface: InterfaceFacts, machine: MachineFacts) -> Iterator[Finding]:
-    name, link = interface.name, interface.link
+    name = interface.name
     match interface.runner:
         case Runner.HIDDEN:
             yield problem(
@@ -131,6 +132,10 @@ def _runner(interface: InterfaceFacts, machine: MachineFacts) -> Iterator[Findin
             )
         case Runner.PYWG:
             pass
+
+
+def _name_clash(interface: InterfaceFacts) -> Iterator[Finding]:
+    name, link = interface.name, interface.link
     if interface.runner in {Runner.PYWG, Runner.OTHER} and link is not None and link.kind not in {"tun", ""}:
         yield problem(
             Code.NAME_CLASH,

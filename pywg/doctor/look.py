@@ -32,16 +32,15 @@ from pywg.doctor.names import look_up_names
 from pywg.engine.choose import EngineUnavailableError, describe_choice
 from pywg.interface_name import is_interface_name
 from pywg.protocol.allowed_ips import Prefix
-from pywg.protocol.static_key import public_key
 from pywg.uapi.client import AccessDeniedError, NoSuchInterfaceError, NotRunningError, UapiClient, UapiError
-from pywg.uapi.model import UNSET_KEY, DeviceState, PeerStatus, Status
+from pywg.uapi.model import UNSET_KEY, PeerStatus, Status
 
 TUN_DEVICE: Final = Path("/dev/net/tun")
 MOST_ROUTES: Final = 4096
 """Allowed prefixes whose route is asked for, per interface: some thousandths of a second a hundred."""
 
 
-class Network(Protocol):
+class NetworkQuestions(Protocol):
     """Questions to the network namespace we are in."""
 
     def link(self, name: str) -> LinkFacts | None:
@@ -67,11 +66,11 @@ def look(word: str | None) -> Facts:
     """
     machine = _machine()
     with ExitStack() as stack:
-        network: Network | None = None
+        network: NetworkQuestions | None = None
         if sys.platform.startswith("linux"):
-            from pywg.doctor.network_linux import LinuxNetwork  # noqa: PLC0415 (no other system has netlink)
+            from pywg.doctor.network_linux import LinuxNetworkQuestions  # noqa: PLC0415 (no other system has netlink)
 
-            network = stack.enter_context(LinuxNetwork())
+            network = stack.enter_context(LinuxNetworkQuestions())
         return Facts(machine, tuple(_interface(wanted, network) for wanted in _wanted(word)))
 
 
@@ -118,7 +117,7 @@ def _configs() -> tuple[str, ...]:
     return tuple(file.stem for file in files if is_interface_name(file.stem))
 
 
-def _interface(wanted: _Wanted, network: Network | None) -> InterfaceFacts:
+def _interface(wanted: _Wanted, network: NetworkQuestions | None) -> InterfaceFacts:
     name = wanted.name
     link = None if network is None else network.link(name)
     config, quick = _config(wanted.file)
@@ -150,11 +149,7 @@ def _asked(name: str, link: LinkFacts | None) -> InterfaceFacts:
         runner = Runner.OTHER if status is None else Runner.PYWG
     else:
         runner = Runner.KERNEL
-    return InterfaceFacts(name, runner, state=state, status=status, public_key=_public_key(state))
-
-
-def _public_key(state: DeviceState) -> bytes | None:
-    return None if state.private_key == UNSET_KEY else public_key(state.private_key)
+    return InterfaceFacts(name, runner, state=state, status=status, public_key=state.public_key)
 
 
 def _config(file: str) -> tuple[ConfigFacts | None, QuickConfig | None]:
@@ -205,7 +200,11 @@ def _holder_of_tun(name: str) -> str:
 
 
 def _peers(
-    facts: InterfaceFacts, names: dict[bytes, NameFacts], network: Network | None, *, wants_routes: bool
+    facts: InterfaceFacts,
+    names: dict[bytes, NameFacts],
+    network: NetworkQuestions | None,
+    *,
+    wants_routes: bool,
 ) -> tuple[PeerFacts, ...]:
     told = _by_key(facts.status)
     left = MOST_ROUTES if wants_routes and facts.link is not None and facts.link.is_up else 0
@@ -233,7 +232,7 @@ def _by_key(status: Status | None) -> dict[bytes, PeerStatus]:
     return {} if status is None else {peer.public_key: peer for peer in status.peers}
 
 
-def _astray(name: str, prefixes: Sequence[Prefix], network: Network) -> tuple[Astray, ...]:
+def _astray(name: str, prefixes: Sequence[Prefix], network: NetworkQuestions) -> tuple[Astray, ...]:
     """A prefix is astray if no address of it that is tried leads to the interface.
 
     More specific routes may lead parts of it elsewhere, to the LAN or to this machine itself.

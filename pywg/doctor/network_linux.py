@@ -19,7 +19,7 @@ _SCOPE_LINK: Final = 253
 """An address of that scope (fe80::) carries nothing through a tunnel."""
 
 
-class LinuxNetwork:
+class LinuxNetworkQuestions:
     """A netlink socket for questions. Raises OSError where there is none."""
 
     def __init__(self) -> None:

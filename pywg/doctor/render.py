@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
-from pywg.config.keys import key_to_base64
+from pywg.base64_key import key_to_base64
 from pywg.doctor.findings import Finding, Severity
 from pywg.log import peer_name
 

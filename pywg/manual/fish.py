@@ -11,7 +11,7 @@ from pywg.manual.page import commands
 from pywg.manual.shell import HEADER, HELP, Script, brief, first_options, valued, valued_options
 
 _FILLED: Final = {
-    Fills.INTERFACE: "-a '(pywg show interfaces 2>/dev/null)' -d interface",
+    Fills.INTERFACE: "-a '(pywg show interfaces 2>/dev/null | string split \" \")' -d interface",
     Fills.CONFIGURATION: "-a '(__pywg_configurations)'",
     Fills.FILE: "-F",
     Fills.PEER: "-a '(pywg show (__pywg_interface) peers 2>/dev/null)' -d peer",

@@ -4,15 +4,11 @@ In: the manual. Out: files that are committed, so that installing pywg runs noth
 """
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Final
 
-from pywg.manual import bash, fish, roff, zsh
-
-SHARE: Final = Path(__file__).resolve().parents[1] / "share"
+from pywg.manual import SHARE, bash, fish, roff, zsh
 
 
-def generated() -> Mapping[str, str]:
+def share_files() -> Mapping[str, str]:
     """File name in `SHARE` to content."""
     return {
         "pywg.8": roff.page(),
@@ -24,7 +20,7 @@ def generated() -> Mapping[str, str]:
 
 def main() -> None:
     """Write those that changed."""
-    for name, content in generated().items():
+    for name, content in share_files().items():
         path = SHARE / name
         if not path.exists() or path.read_text() != content:
             path.write_text(content)

@@ -106,7 +106,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An environment variable, a file, a key of a configuration: its name, and what it is for."""
+    """An environment variable, a file, a setting of a configuration: its name, and what it is for."""
 
     name: str
     meaning: str

@@ -25,8 +25,8 @@ DAEMON: Final = Command(
     arguments=(
         Argument(
             "INTERFACE",
-            "its name to be: up to 15 of a-z A-Z 0-9 _ = + . - that are no command; on macOS `utun` and a "
-            "number, or `utun` to let the kernel choose one",
+            "the name of the new interface: up to 15 of a-z A-Z 0-9 _ = + . - that are no command; on macOS "
+            "`utun` and a number, or `utun` to let the kernel choose one",
         ),
     ),
     options=(Option(("-f", "--foreground"), "stay in the foreground and log to standard error"),),
@@ -43,11 +43,16 @@ DAEMON: Final = Command(
 DOCTOR: Final = Command(
     word="doctor",
     forms=("doctor [--json] [INTERFACE|FILE]",),
-    summary="why a tunnel does not work, and what to do about it",
+    summary="find out why a tunnel does not work",
     description="""
         Looks at the machine, at the interface and at each of its peers, and says in a sentence each what
-        is wrong and what to do. It changes nothing. With a configuration, an interface that is not up is
-        looked at, too. pywg's own daemon tells it more than others do.
+        is wrong and what to do, after `ok`, `warning` or `problem`. It changes nothing. With a
+        configuration, an interface that is not up is looked at, too. pywg's own daemon tells it more than
+        others do.
+
+        As JSON it has `status`, which is the exit status, and `findings`, an object each with `code`,
+        `severity`, `interface`, `peer` (its public key), `endpoint`, `sentence` and `advice`. What does not
+        apply is null. Codes stay the same from version to version.
     """,
     arguments=(
         Argument(
@@ -63,11 +68,11 @@ DOCTOR: Final = Command(
 MONITOR: Final = Command(
     word="monitor",
     forms=("monitor [--interval SECONDS] [--once] [INTERFACE...]",),
-    summary="a live view of interfaces, peers and rates",
+    summary="watch interfaces, peers and rates live",
     description="""
-        Shows rates, handshakes and dropped packets as they happen. The key q ends it, Ctrl-Z pauses it. It
-        needs the Python package rich, which `pip install 'pywg-tunnel[monitor]'` brings. Where there is no
-        terminal it prints everything once, as with `--once`.
+        Shows rates, handshakes and dropped packets as they happen. The key q or Ctrl-C ends it, Ctrl-Z
+        pauses it. It needs the Python package rich, which `pip install 'pywg-tunnel[monitor]'` brings.
+        Where there is no terminal it prints everything once, as with `--once`.
     """,
     arguments=(
         Argument(
@@ -83,12 +88,16 @@ MONITOR: Final = Command(
         ),
         Option(("--once",), "print everything once, with the rates of one interval"),
     ),
+    status="""
+        0; 1 if rich is not installed, if this user may look at nothing, or, with `--once`, if an interface
+        did not answer.
+    """,
 )
 
 DEMO: Final = Command(
     word="demo",
     forms=("demo [--engine ENGINE] [--seconds N] [--keep | --clean]",),
-    summary="a tunnel between two network namespaces, shown step by step",
+    summary="show a tunnel between two network namespaces, step by step",
     description="""
         Two peers in network namespaces of their own ping each other, fetch a page, are measured and
         shown. It leaves nothing behind. It needs Linux; root only where users may not make namespaces.
@@ -117,7 +126,7 @@ DEMO: Final = Command(
 COMPLETION: Final = Command(
     word="completion",
     forms=("completion SHELL",),
-    summary="the script that completes pywg's words in a shell",
+    summary="print a completion script",
     description="Prints it. It completes commands, their words, interfaces, peers and files.",
     arguments=(
         Argument(
@@ -136,7 +145,7 @@ COMPLETION: Final = Command(
 UNIT: Final = Command(
     word="unit",
     forms=("unit [UNIT]",),
-    summary="a systemd unit that runs this pywg",
+    summary="print a systemd unit that runs this pywg",
     description="""
         Prints a template unit of systemd(1) with the path of the pywg that was called, for systemd does
         not find one that is installed in a virtual environment.
@@ -174,7 +183,7 @@ TOPICS: Final = (
 HELP: Final = Command(
     word="help",
     forms=("help [COMMAND]",),
-    summary="an overview, or all about one command",
+    summary="print an overview, or all about one command",
     description="`pywg` COMMAND `--help` says the same.",
     arguments=(Argument("COMMAND", "a command, or one of these topics", (Fills.COMMAND,), TOPICS),),
 )
@@ -182,7 +191,7 @@ HELP: Final = Command(
 VERSION: Final = Command(
     word="version",
     forms=("version", "--version"),
-    summary="the version, and which engine would carry packets here and why",
+    summary="print the version and the engine that would carry packets here",
     description="Prints two lines: the version, and the engine with the reason.",
 )
 

@@ -13,9 +13,9 @@ CONFIGURATION: Final = Section(
     "Configuration files",
     """
         A section starts with `[Interface]` or `[Peer]`, and each peer has one of its own. Every other
-        line is a key, an equals sign and a value. Case does not matter. What follows a `#` is a comment.
-        A key with a star may stand more than once; `Address`, `DNS` and `AllowedIPs` also take lists
-        separated by commas.
+        line is a setting: a name, an equals sign and a value. Case does not matter. What follows a `#` is
+        a comment. A setting with a star may stand more than once; `Address`, `DNS` and `AllowedIPs` also
+        take lists separated by commas.
 
         A hook is a line of the shell, up to its end, `#` and all. It finds the interface's name in the
         variable INTERFACE and the path of this file in CONFIG_FILE.

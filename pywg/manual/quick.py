@@ -27,8 +27,8 @@ UP: Final = Command(
         is told in a line that starts with `[#]`. If one fails, all are undone.
 
         A peer that is allowed 0.0.0.0/0 or ::/0 gets all traffic. Routing rules then keep the encrypted
-        packets themselves out of the tunnel, and firewall rules drop what others send to its addresses
-        past it.
+        packets themselves out of the tunnel, and firewall rules drop packets for the tunnel's
+        addresses that arrive by any other way.
     """,
     arguments=(_WHICH,),
     options=(Option(("--kernel",), "use the kernel's WireGuard instead of the daemon"),),
@@ -53,7 +53,7 @@ SAVE: Final = Command(
     word="save",
     forms=("save NAME|FILE",),
     summary="write an interface's present configuration to its file",
-    description="The interface stays up. The file keeps the keys that only `up` and `down` understand.",
+    description="The interface stays up. The file keeps the settings that only `up` and `down` understand.",
     arguments=(_WHICH,),
     status=_STATUS,
 )
@@ -61,9 +61,10 @@ SAVE: Final = Command(
 STRIP: Final = Command(
     word="strip",
     forms=("strip NAME|FILE",),
-    summary="a file's part for setconf and syncconf",
+    summary="print a file without the settings only up and down know",
     description="""
-        Prints the file without the keys that only `up` and `down` understand; secret keys included.
+        Prints the file as setconf and syncconf take it, without the settings that only `up` and `down`
+        understand; secret keys included.
     """,
     arguments=(_WHICH,),
 )

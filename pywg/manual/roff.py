@@ -14,6 +14,8 @@ from pywg.manual.model import Argument, Command, Example, Option, Prose, Section
 from pywg.manual.page import ENVIRONMENT, MANUAL, commands
 
 _ESCAPED: Final = str.maketrans({"\\": r"\e", "'": r"\(aq", "^": r"\(ha", "~": r"\(ti"})
+_DATE: Final = "2026-11-22"
+"""When what the page says was last changed."""
 _LINE: Final = 79
 """Longest line of the file; how it is shown has nothing to do with it."""
 _LITERAL: Final = str.maketrans({"-": r"\-"})
@@ -23,7 +25,7 @@ def page() -> str:
     """The whole page."""
     parts = [
         r".\" Generated from pywg/manual by python -m pywg.manual.generate. Do not edit.",
-        f".TH {MANUAL.name.upper()} 8 2026-11-22 {MANUAL.name}",
+        f".TH {MANUAL.name.upper()} 8 {_DATE} {MANUAL.name}",
         ".ss 12 0",
         ".ad l",
         ".nh",

@@ -13,7 +13,7 @@ from pywg.manual.page import MANUAL, commands
 
 HEADER: Final = "Generated from pywg/manual by python -m pywg.manual.generate. Do not edit."
 HELP: Final = Option(("-h", "--help"), "say how it is used")
-VERSION: Final = Option(("-v", "--version"), "the version, and which engine would carry packets here")
+VERSION: Final = Option(("-v", "--version"), "print the version and the engine that would carry packets here")
 
 
 class Script(Template):

@@ -11,14 +11,14 @@ _INTERFACE: Final = Argument(
     "INTERFACE", "a WireGuard interface, whatever implementation runs it", (Fills.INTERFACE,)
 )
 _FILE: Final = Argument(
-    "FILE", "a configuration file without the keys that only `up` and `down` understand", (Fills.FILE,)
+    "FILE", "a configuration file without the settings that only `up` and `down` understand", (Fills.FILE,)
 )
 _KEY_FILE: Final = Argument("FILE", fills=(Fills.FILE,))
 
 SHOW: Final = Command(
     word="show",
     forms=("show [--json] [INTERFACE | all | interfaces]", "show {INTERFACE | all} FIELD"),
-    summary="what interfaces and their peers are and do",
+    summary="show interfaces and their peers",
     description="""
         Shows one interface or, by default, all of them; the peers with the newest handshake come first.
         Keys that must stay secret are shown as `(hidden)`, unless WG_HIDE_KEYS says otherwise.
@@ -70,7 +70,7 @@ SHOW: Final = Command(
 SHOWCONF: Final = Command(
     word="showconf",
     forms=("showconf INTERFACE",),
-    summary="an interface's configuration, as setconf takes it",
+    summary="print an interface's configuration as setconf takes it",
     description="""
         Prints what the interface is set to in the format of a configuration file, secret keys included.
     """,
@@ -111,7 +111,7 @@ SET: Final = Command(
         Option(("private-key",), "a file with the interface's private key in base64", _KEY_FILE),
         Option(
             ("peer",),
-            "the peer that the settings after this are of: its public key in base64",
+            "the peer that the following settings apply to: its public key in base64",
             Argument("KEY", fills=(Fills.PEER,)),
         ),
     ),
@@ -172,7 +172,7 @@ ADDCONF: Final = Command(
 SYNCCONF: Final = Command(
     word="syncconf",
     forms=("syncconf INTERFACE FILE",),
-    summary="like setconf, without disturbing sessions",
+    summary="do as setconf does without disturbing sessions",
     description="""
         Compares the file with what the interface is set to and changes only what differs, so that the
         sessions of unchanged peers go on.
@@ -184,8 +184,11 @@ SYNCCONF: Final = Command(
 GENKEY: Final = Command(
     word="genkey",
     forms=("genkey",),
-    summary="a new private key",
-    description="Prints a random private key of Curve25519 in base64.",
+    summary="print a new private key",
+    description="""
+        Prints a random private key of Curve25519 in base64. If standard output is a file that others may
+        read, a warning goes to standard error.
+    """,
     examples=(
         Example(("umask 077", "pywg genkey | tee private | pywg pubkey > public"), "a pair of keys in files"),
     ),
@@ -194,14 +197,16 @@ GENKEY: Final = Command(
 GENPSK: Final = Command(
     word="genpsk",
     forms=("genpsk",),
-    summary="a new preshared key",
-    description="Prints 32 random bytes in base64. Both ends of a tunnel must have the same.",
+    summary="print a new preshared key",
+    description="""
+        Prints 32 random bytes in base64. Both ends of a tunnel must have the same. It warns as genkey does.
+    """,
 )
 
 PUBKEY: Final = Command(
     word="pubkey",
     forms=("pubkey",),
-    summary="the public key of a private key",
+    summary="print the public key of a private key",
     description="Reads a private key in base64 from standard input and prints its public key.",
 )
 

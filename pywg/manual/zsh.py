@@ -29,7 +29,7 @@ _pywg_offer() {
 }
 
 _pywg_interfaces() {
-    _pywg_offer interface ${(f)"$(pywg show interfaces 2>/dev/null)"}
+    _pywg_offer interface ${(s: :)"$(pywg show interfaces 2>/dev/null)"}
 }
 
 _pywg_peers() {
@@ -86,7 +86,7 @@ _pywg_settings() {
     esac
 }
 
-@@manifold
+@@composite
 _pywg() {
     local curcontext=$curcontext interface=$words[3]
     if (( CURRENT == 2 )); then
@@ -124,7 +124,7 @@ def script() -> str:
             for option in every_setting
             if option.value
         ),
-        manifold="\n".join(_manifold_functions()),
+        composite="\n".join(_composite_functions()),
         first_options=" ".join(map(_option, first_options())),
         branches="\n".join(_branch(command) for command in every.values()),
     )
@@ -153,22 +153,22 @@ def _option(option: Option, command: Command | None = None) -> str:
 
 def _action(word: str, argument: Argument) -> str:
     """The function that offers what may stand there."""
-    if _is_manifold(argument):
+    if _is_composite(argument):
         name = re.sub(r"\W", "_", argument.name.lower())
         return f"_pywg_{word}_{name}"
     return _FILLED[argument.fills[0]] if argument.fills else f"_message {argument.name}"
 
 
-def _is_manifold(argument: Argument) -> bool:
+def _is_composite(argument: Argument) -> bool:
     """It takes a function of its own to offer all that it may be."""
     return bool(argument.words) or len(argument.fills) > 1
 
 
-def _manifold_functions() -> Iterable[str]:
+def _composite_functions() -> Iterable[str]:
     for word, command in commands().items():
         options = (*command.options, *command.settings, *command.peer_settings)
         for argument in (*command.arguments, *(option.value for option in options)):
-            if argument and _is_manifold(argument):
+            if argument and _is_composite(argument):
                 yield f"{_action(word, argument)}() {{"
                 yield "    local offered=1"
                 if argument.words:

@@ -1,6 +1,6 @@
 """Draws one interface: its own lines and those of its peers.
 
-In: an interface of a `Picture`, and how the terminal is. Out: lines. There are three kinds, from which the
+In: an interface of a `Snapshot`, and how the terminal is. Out: lines. There are three kinds, from which the
 view takes the most telling that fits. Rule kept: an interface that answers has the same lines at the same
 place, be there anything to tell or not.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from pywg.monitor import ink
-from pywg.monitor.board import InterfacePicture, Picture
+from pywg.monitor.board import InterfaceSnapshot, Snapshot
 from pywg.monitor.causes import causes
 from pywg.monitor.columns import MARGIN
 from pywg.monitor.history import Meter
@@ -29,9 +29,9 @@ _NOT_TOLD = "not told by this device"
 class Block(ABC):
     """One interface."""
 
-    def __init__(self, interface: InterfacePicture, picture: Picture, canvas: Canvas) -> None:
+    def __init__(self, interface: InterfaceSnapshot, snapshot: Snapshot, canvas: Canvas) -> None:
         self.interface = interface
-        self.picture = picture
+        self.snapshot = snapshot
         self.canvas = canvas
         self._head = list(self.head())
 
@@ -69,15 +69,15 @@ class Block(ABC):
             line.add(self.canvas.glyphs.separator if place else "", ink.LABEL).add(fact, style)
         room = line.room - _NAME_GAP
         ending = next((text for text in self.endings(sample) if len(text) <= room), "")
-        return line.right(ending, ink.LABEL)
+        return line.at_end(ending, ink.LABEL)
 
     def endings(self, sample: Sample) -> Iterator[str]:
         """What the name's line ends with, in more and in less words: the engine and why."""
-        if sample.told is None:
+        if sample.status is None:
             return
-        engine, why = clean(sample.told.engine), clean(sample.told.engine_reason)
+        engine, why = clean(sample.status.engine), clean(sample.status.engine_reason)
         if why:
-            yield f"pywg {clean(sample.told.version)}, {engine} engine: {why}"
+            yield f"pywg {clean(sample.status.version)}, {engine} engine: {why}"
             yield f"{engine} engine: {why}"
         yield f"{engine} engine"
         yield engine
@@ -91,10 +91,10 @@ class Block(ABC):
     def now(self) -> float:
         """Where sparklines end: at the newest sample, or, while there is none, with a growing gap."""
         sample = self.interface.sample
-        return self.picture.now if sample is None or self.interface.problem else sample.taken
+        return self.snapshot.now if sample is None or self.interface.problem else sample.taken
 
     def _facts(self, sample: Sample) -> Iterator[tuple[str, str]]:
-        sockets = {} if sample.told is None else sample.told.sockets
+        sockets = {} if sample.status is None else sample.status.sockets
         if "link" in sockets:
             is_up = sockets["link"] == "up"
             yield (clean(sockets["link"], 12), ink.GOOD if is_up else ink.WARN)
@@ -106,7 +106,7 @@ class Block(ABC):
         if not sample.has_private_key:
             yield "no private key", ink.WARN
         count = len(sample.peers)
-        live = sum(0 <= self.picture.unix_ns - peer.last_handshake_ns < LIVE for peer in sample.peers)
+        live = sum(0 <= self.snapshot.unix_ns - peer.last_handshake_ns < LIVE for peer in sample.peers)
         yield f"{count:,} peer{'s' * (count != 1)}, {live:,} live", ""
         if sample.fwmark:
             yield f"fwmark 0x{sample.fwmark:x}", ""
@@ -138,8 +138,8 @@ class Compact(Block):
         history = self.interface.history
         line = Line(self.canvas.width).gap(MARGIN)
         for label, meter in (("received", history.rx), ("sent", history.tx)):
-            line.add(f"{label} ", ink.LABEL).number(self.rate(meter), SIZE_WIDTH + 2).gap(_NAME_GAP)
-        if self.interface.sample.told is not None:
+            line.add(f"{label} ", ink.LABEL).right_aligned(self.rate(meter), SIZE_WIDTH + 2).gap(_NAME_GAP)
+        if self.interface.sample.status is not None:
             causes(line.add("drops ", ink.LABEL), history.drops, nothing="none")
         yield line
         yield self.table.titles()
@@ -149,10 +149,10 @@ class Compact(Block):
         """The peers' table."""
         return Table(
             self.canvas,
-            troubles=self.picture.tells_troubles,
+            troubles=self.snapshot.tells_troubles,
             answers=not self.interface.problem,
             now=self.now,
-            unix_ns=self.picture.unix_ns,
+            unix_ns=self.snapshot.unix_ns,
         )
 
     @property
@@ -196,7 +196,7 @@ class Full(Compact):
         yield self._traffic("received", history.rx, history.rx_bytes, ink.RX)
         yield self._traffic("sent", history.tx, history.tx_bytes, ink.TX)
         drops, handshakes = self._labelled("drops"), self._labelled("handshakes")
-        if sample.told is None:
+        if sample.status is None:
             drops.add(_NOT_TOLD, ink.LABEL)
             handshakes.add(_NOT_TOLD, ink.LABEL)
         else:
@@ -208,14 +208,14 @@ class Full(Compact):
         yield self.table.titles()
 
     def _labelled(self, label: str) -> Line:
-        return Line(self.canvas.width).gap(MARGIN).left(label, _LABEL_WIDTH, ink.LABEL)
+        return Line(self.canvas.width).gap(MARGIN).left_aligned(label, _LABEL_WIDTH, ink.LABEL)
 
     def _traffic(self, label: str, meter: Meter, total: int, style: str) -> Line:
-        line = self._labelled(label).number(self.rate(meter), SIZE_WIDTH + 2).gap(2)
+        line = self._labelled(label).right_aligned(self.rate(meter), SIZE_WIDTH + 2).gap(2)
         if wide := self._sparkline_width(line.room):
             add_marks(line, self.canvas.glyphs, meter.series(wide, self.now), style)
             line.gap(2)
-        return line.number(size(total), SIZE_WIDTH).add(" in all", ink.LABEL)
+        return line.right_aligned(size(total), SIZE_WIDTH).add(" in all", ink.LABEL)
 
     def _sparkline_width(self, room: int) -> int:
         beside = 2 + SIZE_WIDTH + len(" in all")

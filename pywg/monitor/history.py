@@ -181,7 +181,7 @@ class History:
         self.rx_bytes = sum(peer.rx_bytes for peer in sample.peers)
         self.tx_bytes = sum(peer.tx_bytes for peer in sample.peers)
         self.peers = tuple(sorted(self._peers.values(), key=lambda peer: peer.place))
-        if sample.told is not None:
-            self.drops.see(sample.told.drops, now, self._seen)
-            self.handshake_failures.see(sample.told.handshake_failures, now, self._seen)
+        if sample.status is not None:
+            self.drops.see(sample.status.drops, now, self._seen)
+            self.handshake_failures.see(sample.status.handshake_failures, now, self._seen)
         self._seen = now

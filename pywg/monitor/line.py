@@ -26,14 +26,14 @@ class Line:
         """Append spaces."""
         return self.add(" " * width)
 
-    def left(self, text: str, width: int, style: str = "") -> Self:
+    def left_aligned(self, text: str, width: int, style: str = "") -> Self:
         """Append a column, its text at the left."""
         return self.add(f"{text[:width]:<{width}}", style)
 
-    def number(self, text: str, width: int, style: str = "") -> Self:
+    def right_aligned(self, text: str, width: int, style: str = "") -> Self:
         """Append a column, its text at the right."""
         return self.add(f"{text[:width]:>{width}}", style)
 
-    def right(self, text: str, style: str = "") -> Self:
+    def at_end(self, text: str, style: str = "") -> Self:
         """Append `text` so that it ends where the line does."""
         return self.gap(self.room - len(text)).add(text, style)

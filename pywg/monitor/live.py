@@ -12,15 +12,14 @@ from typing import Final
 from rich.console import Console
 from rich.live import Live
 
-from pywg.monitor.board import Board, Picture
+from pywg.monitor.board import Board, Snapshot
 from pywg.monitor.ink import Canvas, glyphs
-from pywg.monitor.once import take_picture
-from pywg.monitor.sampling import Sampler
+from pywg.monitor.sampling import Sampler, take_snapshot
 from pywg.monitor.terminal import Event, Terminal
 from pywg.monitor.view import draw
 
-_PATIENCE: Final = 0.25
-"""Seconds to wait for answers before drawing without them."""
+PATIENCE: Final = 0.25
+"""Seconds to wait for answers before going on without them."""
 
 
 def show_live(sampler: Sampler, console: Console, interval: float) -> int:
@@ -42,7 +41,7 @@ class _Screen:
         self._console = console
         self._interval = interval
         self._board = Board(interval)
-        self._picture = self._look()
+        self._snapshot = self._look()
 
     def show(self) -> Event:
         """Take over the terminal until something ends that."""
@@ -56,18 +55,18 @@ class _Screen:
         try:
             with Terminal() as terminal, live:
                 while (event := self._hold(live, terminal)) is Event.TIME:
-                    self._picture = self._look()
+                    self._snapshot = self._look()
         except OSError:
             # The terminal went away while it was written to: nobody is there to be told.
             return Event.END
         return event
 
-    def _look(self) -> Picture:
-        return take_picture(self._sampler, self._board, min(_PATIENCE, self._interval / 2))
+    def _look(self) -> Snapshot:
+        return take_snapshot(self._sampler, self._board, min(PATIENCE, self._interval / 2))
 
     def _hold(self, live: Live, terminal: Terminal) -> Event:
-        """Show one picture, again for each new size of the terminal. TIME: it is time for the next."""
-        until = self._picture.now + self._interval
+        """Show one snapshot, again for each new size of the terminal. TIME: it is time for the next."""
+        until = self._snapshot.now + self._interval
         while True:
             self._draw(live)
             while (event := terminal.wait(until - time.monotonic())) is Event.TIME:
@@ -81,4 +80,4 @@ class _Screen:
         # Else rich prefers COLUMNS and LINES, which may be those of the terminal's first size.
         self._console.size = (columns, lines)
         canvas = Canvas(columns, glyphs(self._console.encoding, os.environ.get("TERM", "")))
-        live.update(draw(self._picture, canvas, lines), refresh=True)
+        live.update(draw(self._snapshot, canvas, lines), refresh=True)

@@ -10,14 +10,14 @@ from typing import Final
 
 from rich.console import Console
 
-from pywg.monitor.board import Board, InterfacePicture, Picture
+from pywg.monitor.board import Board, InterfaceSnapshot
 from pywg.monitor.ink import Canvas, glyphs
-from pywg.monitor.sampling import Sampler
+from pywg.monitor.sampling import Sampler, take_snapshot
 from pywg.monitor.units import clean
 from pywg.monitor.view import draw
 
 PATIENCE: Final = 3.0
-"""Seconds to wait for a daemon."""
+"""Seconds to wait for answers before going on without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +32,18 @@ class Once:
 def show_once(sampler: Sampler, console: Console, interval: float) -> Once:
     """Raises NothingToSeeError."""
     board = Board(interval)
-    take_picture(sampler, board, PATIENCE)
+    take_snapshot(sampler, board, PATIENCE)
     sampler.check()
     time.sleep(interval)
-    picture = take_picture(sampler, board, PATIENCE)
+    snapshot = take_snapshot(sampler, board, PATIENCE)
     canvas = Canvas(console.width, glyphs(console.encoding, ""), sparklines=False)
     with console.capture() as captured:
-        console.print(draw(picture, canvas))
+        console.print(draw(snapshot, canvas))
     # Columns reach to the end of the line; in a file that would be spaces.
     text = "\n".join(line.rstrip() for line in captured.get().rstrip().split("\n")) + "\n"
-    of_interfaces = (_named(interface) for interface in picture.interfaces if interface.problem)
-    return Once(text, tuple(clean(each) for each in (picture.problem, *of_interfaces) if each))
+    of_interfaces = (_named(interface) for interface in snapshot.interfaces if interface.problem)
+    return Once(text, tuple(clean(each) for each in (snapshot.problem, *of_interfaces) if each))
 
 
-def _named(interface: InterfacePicture) -> str:
+def _named(interface: InterfaceSnapshot) -> str:
     return f"{interface.name}: {interface.problem.removeprefix(f'{interface.name}: ')}"
-
-
-def take_picture(sampler: Sampler, board: Board, patience: float) -> Picture:
-    """Look at everything now."""
-    look = sampler.look(patience)
-    return board.take(
-        look, now=time.monotonic(), unix_ns=time.time_ns(), local_time=time.strftime("%H:%M:%S")
-    )

@@ -35,7 +35,7 @@ class PeerSample:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DaemonStatus:
     """What ``get_status`` adds. Counts are those of the device and of all its peers together."""
 
     engine: str
@@ -56,7 +56,7 @@ class Sample:
     fwmark: int = 0
     has_private_key: bool = True
     peers: tuple[PeerSample, ...] = ()
-    told: Told | None = None
+    status: DaemonStatus | None = None
     """None: the device does not know the question (wireguard-go, the kernel)."""
 
 
@@ -102,16 +102,16 @@ def make_sample(state: DeviceState, status: Status | None, taken: float) -> Samp
             )
             for peer in state.peers
         ),
-        told=None if status is None else _told(status),
+        status=None if status is None else _daemon_status(status),
     )
 
 
-def _told(status: Status) -> Told:
+def _daemon_status(status: Status) -> DaemonStatus:
     drops, failures = Counter(status.drops), Counter(status.handshake_failures)
     for peer in status.peers:
         drops.update(peer.drops)
         failures.update(peer.handshake_failures)
-    return Told(
+    return DaemonStatus(
         engine=status.engine,
         engine_reason=status.engine_reason,
         version=status.version,

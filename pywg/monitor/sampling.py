@@ -1,8 +1,8 @@
 """Asks every WireGuard interface, each in a thread of its own, so that a stuck daemon holds up nobody.
 
-In: names, or none for all there are. Out: a `Look`. Rules kept: a device has one question open at most; what
-asking costs in CPU time is kept under a tenth of a core by asking less often; a secret is dropped as soon as
-the reply is read.
+In: names, or none for all there are. Out: a `Look`, or the `Snapshot` that a board makes of it. Rules kept: a
+device has one question open at most; what asking costs in CPU time is kept under a tenth of a core by asking
+less often; a secret is dropped as soon as the reply is read.
 """
 
 import os
@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 
 from pywg import control
 from pywg.log import describe
+from pywg.monitor.board import Board, Snapshot
 from pywg.monitor.sample import Look, Reading, Sample, make_sample
 from pywg.uapi.client import AccessDeniedError, UapiError
 from pywg.uapi.path import UapiSocketError
@@ -164,3 +165,11 @@ class Sampler:
         asker = self._askers[name]
         asker.collect(now)
         return Reading(name, asker.value, asker.problem, asker.waiting(now))
+
+
+def take_snapshot(sampler: Sampler, board: Board, patience: float) -> Snapshot:
+    """Look at everything now; wait `patience` seconds at most."""
+    look = sampler.look(patience)
+    return board.take(
+        look, now=time.monotonic(), unix_ns=time.time_ns(), local_time=time.strftime("%H:%M:%S")
+    )

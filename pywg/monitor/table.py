@@ -42,19 +42,19 @@ class Table:
     def titles(self) -> Line:
         """The line above the peers."""
         has = self._columns
-        line = self._begin("peer", ink.LABEL).number("handshake", HANDSHAKE, ink.LABEL)
+        line = self._begin("peer", ink.LABEL).right_aligned("handshake", HANDSHAKE, ink.LABEL)
         for wide, title in ((has.endpoint, "endpoint"), (has.allowed_ips, "allowed ips")):
             if wide:
-                line.gap(GAP).left(title, wide, ink.LABEL)
+                line.gap(GAP).left_aligned(title, wide, ink.LABEL)
         for title in ("rx/s", "tx/s"):
-            line.gap(GAP).number(title, SIZE_WIDTH, ink.LABEL)
+            line.gap(GAP).right_aligned(title, SIZE_WIDTH, ink.LABEL)
             if has.sparkline:
                 line.gap(1 + has.sparkline)
         for title in ("received", "sent"):
             if has.totals:
-                line.gap(GAP).number(title, has.totals, ink.LABEL)
+                line.gap(GAP).right_aligned(title, has.totals, ink.LABEL)
         if has.troubles:
-            line.gap(GAP).left("drops and failures", has.troubles, ink.LABEL)
+            line.gap(GAP).left_aligned("drops and failures", has.troubles, ink.LABEL)
         return line
 
     def row(self, peer: PeerHistory) -> Line:
@@ -64,25 +64,26 @@ class Table:
         self._handshake(line, peer)
         if has.endpoint:
             text = short_endpoint(sample.endpoint, has.endpoint, ellipsis)
-            line.gap(GAP).left(text, has.endpoint, "" if sample.endpoint else ink.LABEL)
+            line.gap(GAP).left_aligned(text, has.endpoint, "" if sample.endpoint else ink.LABEL)
         if has.allowed_ips:
             text = short_prefixes(sample.allowed_ips, has.allowed_ips, ellipsis)
-            line.gap(GAP).left(text, has.allowed_ips, "" if sample.allowed_ips else ink.LABEL)
+            line.gap(GAP).left_aligned(text, has.allowed_ips, "" if sample.allowed_ips else ink.LABEL)
         self._rate(line, peer.rx, ink.RX)
         self._rate(line, peer.tx, ink.TX)
         for total in (sample.rx_bytes, sample.tx_bytes):
             if has.totals:
-                line.gap(GAP).number(size(total), has.totals, "" if total else ink.LABEL)
+                line.gap(GAP).right_aligned(size(total), has.totals, "" if total else ink.LABEL)
         if has.troubles:
             causes(line.gap(GAP), peer.troubles, nothing="")
         return line
 
     def _begin(self, peer: str, style: str = "") -> Line:
-        return Line(self._canvas.width).gap(MARGIN).left(peer, PEER, style).gap(GAP)
+        return Line(self._canvas.width).gap(MARGIN).left_aligned(peer, PEER, style).gap(GAP)
 
     def _rate(self, line: Line, meter: Meter, style: str) -> None:
         rate = meter.rate if self._answers else None
-        line.gap(GAP).number(UNKNOWN if rate is None else size(rate), SIZE_WIDTH, "" if rate else ink.LABEL)
+        text = UNKNOWN if rate is None else size(rate)
+        line.gap(GAP).right_aligned(text, SIZE_WIDTH, "" if rate else ink.LABEL)
         if wide := self._columns.sparkline:
             line.gap(1)
             add_marks(line, self._canvas.glyphs, meter.series(wide, self._now), style)
@@ -91,14 +92,14 @@ class Table:
         last = peer.sample.last_handshake_ns
         since = self._unix_ns - last
         if not last:
-            line.number("never", HANDSHAKE, self._waning(peer))
+            line.right_aligned("never", HANDSHAKE, self._waning(peer))
         elif since < 0:
             # wg says "System clock wound backward": our clock or the daemon's was set.
-            line.number("in future", HANDSHAKE, ink.WARN)
+            line.right_aligned("in future", HANDSHAKE, ink.WARN)
         elif since < LIVE:
-            line.number(age(since), HANDSHAKE, ink.GOOD if since < FRESH else ink.WARN)
+            line.right_aligned(age(since), HANDSHAKE, ink.GOOD if since < FRESH else ink.WARN)
         else:
-            line.number(age(since), HANDSHAKE, self._waning(peer))
+            line.right_aligned(age(since), HANDSHAKE, self._waning(peer))
 
     def _waning(self, peer: PeerHistory) -> str:
         """A peer without a session is at rest, unless something is sent to it and nothing comes back."""

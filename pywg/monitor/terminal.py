@@ -26,13 +26,14 @@ class Event(Enum):
     SUSPEND = auto()
     """Ctrl-Z."""
     END = auto()
-    """q, Ctrl-C, or the terminal is gone."""
+    """q, Ctrl-C, Ctrl-\\, or the terminal is gone."""
     KILLED = auto()
     """SIGTERM."""
 
 
 _EVENTS: Final[dict[int, Event]] = {
     signal.SIGINT: Event.END,
+    signal.SIGQUIT: Event.END,
     signal.SIGHUP: Event.END,
     signal.SIGTERM: Event.KILLED,
     signal.SIGTSTP: Event.SUSPEND,

@@ -4,17 +4,18 @@ In: values. Out: printable ASCII (and one ellipsis) of a known width. Rule kept:
 the terminal but through `clean`: no control characters, nothing that runs backwards or has another width.
 """
 
-from base64 import b64encode
 from typing import Final
 
+from pywg.base64_key import key_to_base64
 from pywg.endpoint import Endpoint
 from pywg.protocol.allowed_ips import Prefix
-from pywg.protocol.constants import SECOND
+from pywg.protocol.constants import SECOND, Limits
 
 SIZE_WIDTH: Final = 8
 COUNT_WIDTH: Final = 5
 KEY_LETTERS: Final = 8
 
+_SESSION_LIFETIME: Final = Limits().reject_after_time
 _BINARY: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB")
 _DECIMAL: Final = ("", "k", "M", "G", "T", "P", "E", "Z")
 
@@ -43,7 +44,7 @@ def per_second(rate: float) -> str:
 def age(nanoseconds: int) -> str:
     """``7 s``, ``179 s``, ``3 min``, ``2 h``, ``5 d``. Seconds as long as they decide about a session."""
     seconds = nanoseconds // SECOND
-    if seconds < 180:
+    if nanoseconds < _SESSION_LIFETIME:
         return f"{seconds} s"
     if seconds < 2 * 3600:
         return f"{seconds // 60} min"
@@ -54,7 +55,7 @@ def age(nanoseconds: int) -> str:
 
 def short_key(public_key: bytes, ellipsis: str) -> str:
     """The beginning of the base64 that people know a peer by."""
-    return b64encode(public_key)[:KEY_LETTERS].decode("ascii") + ellipsis
+    return key_to_base64(public_key)[:KEY_LETTERS] + ellipsis
 
 
 def short_endpoint(endpoint: Endpoint | None, width: int, ellipsis: str) -> str:

@@ -1,6 +1,6 @@
-"""Draws a picture for a terminal of a given size.
+"""Draws a snapshot for a terminal of a given size.
 
-In: a `Picture`, columns and lines. Out: a rich renderable of at most so many lines, or of as many as it
+In: a `Snapshot`, columns and lines. Out: a rich renderable of at most so many lines, or of as many as it
 takes. No I/O and no clock. Rule kept: every text of a device goes through `units.clean`, and all text becomes
 rich `Text`, in which nothing is markup.
 """
@@ -13,7 +13,7 @@ from rich.console import Group
 from rich.text import Text
 
 from pywg.monitor.block import Block, Compact, Full, Single
-from pywg.monitor.board import Picture
+from pywg.monitor.board import Snapshot
 from pywg.monitor.ink import BAD, LABEL, Canvas
 from pywg.monitor.line import Line
 from pywg.monitor.units import clean
@@ -32,14 +32,14 @@ class _Plan:
     """Interfaces."""
 
 
-def draw(picture: Picture, canvas: Canvas, height: int | None = None) -> Group:
+def draw(snapshot: Snapshot, canvas: Canvas, height: int | None = None) -> Group:
     """`height`: lines not to exceed; None: everything, without a title, for paper and pipes."""
-    lines = _title(picture, canvas) if height is not None else []
-    if picture.problem:
-        lines.append(Line(canvas.width).add(clean(picture.problem), BAD).text)
-    elif not picture.interfaces:
+    lines = _title(snapshot, canvas) if height is not None else []
+    if snapshot.problem:
+        lines.append(Line(canvas.width).add(clean(snapshot.problem), BAD).text)
+    elif not snapshot.interfaces:
         lines.append(Line(canvas.width).add("no WireGuard interface is up", LABEL).text)
-    plan = _plan(picture, canvas, None if height is None else height - len(lines))
+    plan = _plan(snapshot, canvas, None if height is None else height - len(lines))
     for block, peer_lines in zip(plan.blocks, plan.peer_lines, strict=True):
         lines.extend(block.draw(peer_lines))
     if plan.left_out:
@@ -47,15 +47,15 @@ def draw(picture: Picture, canvas: Canvas, height: int | None = None) -> Group:
     return Group(*lines[:height])
 
 
-def _title(picture: Picture, canvas: Canvas) -> list[Text]:
-    hints = canvas.glyphs.separator.join((f"every {picture.interval:g} s", "q ends", picture.local_time))
-    return [Line(canvas.width).add("pywg monitor", LABEL).right(hints, LABEL).text, Text()]
+def _title(snapshot: Snapshot, canvas: Canvas) -> list[Text]:
+    hints = canvas.glyphs.separator.join((f"every {snapshot.interval:g} s", "q ends", snapshot.local_time))
+    return [Line(canvas.width).add("pywg monitor", LABEL).at_end(hints, LABEL).text, Text()]
 
 
-def _plan(picture: Picture, canvas: Canvas, room: int | None) -> _Plan:
+def _plan(snapshot: Snapshot, canvas: Canvas, room: int | None) -> _Plan:
     blocks: list[Block] = []
     for kind, least in _KINDS:
-        blocks = [kind(interface, picture, canvas) for interface in picture.interfaces]
+        blocks = [kind(interface, snapshot, canvas) for interface in snapshot.interfaces]
         needs = [block.peer_lines for block in blocks]
         if room is None:
             return _Plan(blocks, needs)

@@ -2,14 +2,18 @@
 
 In: its words and what it reads. Out: what it printed, or NetworkError. Rules kept: no shell; what is parsed
 was printed in the C locale; nothing is waited for but the program itself, for a resolvconf may leave behind a
-daemon that keeps our end of a pipe open; and no program is waited for without end.
+daemon that keeps our end of a pipe open; no program is waited for without end, nor prints without end; and
+none is taken from a directory that PATH names relative to where we are.
 """
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Final, Protocol
 
@@ -17,8 +21,16 @@ from pywg.net.system import NetworkError
 
 TIMEOUT: Final = 60.0
 """Seconds. A resolvconf that restarts a name server takes a few."""
+MOST_PRINTED: Final = 2**27
+"""Bytes. A firewall of a million rules prints as much."""
 SEARCHED_TOO = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Where programs for root lie; ``su`` leaves these out of PATH."""
+
+
+_LOOK: Final = 0.2
+"""Seconds from one look at how much was printed to the next."""
+_LONGEST_SAID: Final = 1000
+"""Characters of what a program says when it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +57,60 @@ def run(*words: str, text: str = "", timeout: float = TIMEOUT) -> Printed:
 
     Raises NetworkError if it is not there, exits other than 0 or is not done in time; with what it said.
     """
-    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        stdin.write(text.encode())
-        stdin.seek(0)
-        environment = os.environ | {"LC_ALL": "C", "PATH": _path()}
-        try:
-            status = subprocess.run(
-                words, stdin=stdin, stdout=out, stderr=err, env=environment, timeout=timeout, check=False
-            ).returncode
-        except FileNotFoundError:
-            raise NetworkError(f"{_line(words)}: {words[0]} is not installed") from None
-        except OSError as error:
-            raise NetworkError(f"{_line(words)}: {error.strerror}") from None
-        except subprocess.TimeoutExpired:
-            raise NetworkError(f"{_line(words)}: not done after {timeout:g} s, and stopped") from None
-        printed = Printed(_read(out), _read(err))
+    try:
+        with (
+            tempfile.TemporaryFile() as stdin,
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+        ):
+            stdin.write(text.encode(errors="surrogateescape"))
+            stdin.seek(0)
+            status = _status(words, (stdin, out, err), timeout)
+            printed = Printed(_read(out), _read(err))
+    except FileNotFoundError as error:
+        missing = f"{words[0]} is not installed" if error.filename == words[0] else error.strerror
+        raise NetworkError(f"{_line(words)}: {missing}") from None
+    except OSError as error:
+        raise NetworkError(f"{_line(words)}: {error.strerror}") from None
     if status != 0:
         said = " / ".join(_lines(printed.stderr) or _lines(printed.stdout)) or "it does not say why"
+        if len(said) > _LONGEST_SAID:
+            said = f"{said[:_LONGEST_SAID]} ..."
         ended = f"exit status {status}" if status > 0 else f"killed by signal {-status}"
         raise NetworkError(f"{_line(words)}: {said} ({ended})")
     return printed
+
+
+def _status(words: Sequence[str], streams: tuple[IO[bytes], IO[bytes], IO[bytes]], timeout: float) -> int:
+    """Exit status, or the negative number of a signal. Raises OSError and NetworkError; nothing runs then."""
+    stdin, *printed = streams
+    environment = os.environ | {"LC_ALL": "C", "PATH": _path()}
+    # A group of its own: a script is stopped together with what it runs.
+    with subprocess.Popen(
+        words, stdin=stdin, stdout=printed[0], stderr=printed[1], env=environment, process_group=0
+    ) as process:
+        try:
+            return _wait(process, printed, timeout)
+        except _StoppedError as stopped:
+            raise NetworkError(f"{_line(words)}: {stopped}") from None
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+class _StoppedError(Exception):
+    """We have waited for a program for long enough; the text says for what."""
+
+
+def _wait(process: subprocess.Popen[bytes], printed: Sequence[IO[bytes]], timeout: float) -> int:
+    """Raises _StoppedError."""
+    deadline = time.monotonic() + timeout
+    while (left := deadline - time.monotonic()) > 0:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(min(_LOOK, left))
+        if any(os.fstat(file.fileno()).st_size > MOST_PRINTED for file in printed):
+            raise _StoppedError(f"printed more than {MOST_PRINTED} bytes, and was stopped")
+    raise _StoppedError(f"not done after {timeout:g} s, and stopped")
 
 
 def asked(*words: str, run: Run = run) -> str:
@@ -76,7 +122,8 @@ def asked(*words: str, run: Run = run) -> str:
 
 
 def _path() -> str:
-    return os.pathsep.join((os.environ.get("PATH", os.defpath), *SEARCHED_TOO))
+    asked_for = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join((*filter(os.path.isabs, asked_for), *SEARCHED_TOO))
 
 
 def _line(words: Sequence[str]) -> str:

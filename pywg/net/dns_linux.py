@@ -88,7 +88,7 @@ class LinuxDns:
         if program is None or Path(program).is_symlink():
             return name
         try:
-            lines = self._interface_order.read_text().splitlines()
+            lines = self._interface_order.read_text(errors="replace").splitlines()
         except OSError:
             return name
         prefixes = [found[1] for line in lines if (found := _PREFIX.fullmatch(line))]
@@ -96,7 +96,7 @@ class LinuxDns:
 
     def _read(self, record: str) -> str:
         try:
-            return (self._interfaces / record).read_text()
+            return (self._interfaces / record).read_text(errors="replace")
         except OSError:
             return ""
 

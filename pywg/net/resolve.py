@@ -12,11 +12,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, Final
 
 from pywg.config.model import COMMAND_LINE, ConfigError, HostPort
-from pywg.config.values import shown
+from pywg.config.values import quoted
 from pywg.endpoint import Endpoint
 
 RETRIES_VARIABLE: Final = "WG_ENDPOINT_RESOLUTION_RETRIES"
@@ -47,7 +48,7 @@ def retries_wanted(environ: Mapping[str, str]) -> int | None:
     if text == "infinity":
         return None
     if not _DIGITS.fullmatch(text) or len(text) > 10 or int(text) > MOST_RETRIES:
-        raise ConfigError(RETRIES_VARIABLE, None, f"{shown(text)}: expected a number or infinity")
+        raise ConfigError(RETRIES_VARIABLE, None, f"{quoted(text)}: expected a number or infinity")
     return int(text)
 
 
@@ -88,7 +89,7 @@ def resolve(
                 raise _failure(host_port, error, source) from None
             retries = None if retries is None else retries - 1
             (tell or _tell)(
-                f"Endpoint {shown(str(host_port))}: {_reason(error)}; trying again in {pause:.2f} seconds"
+                f"Endpoint {quoted(str(host_port))}: {_reason(error)}; trying again in {pause:.2f} seconds"
             )
         sleep(pause)
         pause = min(LONGEST_PAUSE, pause * PAUSE_GROWTH)
@@ -126,7 +127,7 @@ def _failure(host_port: HostPort, error: Exception, source: str) -> ResolveError
     return ResolveError(
         source,
         host_port.line or None,
-        f"Endpoint {shown(str(host_port))}: {_reason(error)}; {_advice(error)}",
+        f"Endpoint {quoted(str(host_port))}: {_reason(error)}; {_advice(error)}",
     )
 
 
@@ -141,4 +142,5 @@ def _advice(error: Exception) -> str:
 
 def _tell(sentence: str) -> None:
     if sys.stderr is not None:
-        sys.stderr.write(f"pywg: {sentence}\n")
+        with suppress(OSError):  # Nobody reads it; that is no reason to give up.
+            sys.stderr.write(f"pywg: {sentence}\n")

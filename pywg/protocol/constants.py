@@ -4,6 +4,7 @@ Wire sizes are facts of the format and are plain constants. What a test may want
 field of `Limits`. All times are nanoseconds.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -23,7 +24,12 @@ TRANSPORT_HEADER_SIZE: Final = 16
 KEEPALIVE_SIZE: Final = TRANSPORT_HEADER_SIZE + TAG_SIZE
 PADDING: Final = 16
 
-DEFAULT_MTU: Final = 1420
+OVERHEAD: Final[Mapping[int, int]] = {
+    4: 20 + 8 + TRANSPORT_HEADER_SIZE + TAG_SIZE,
+    6: 40 + 8 + TRANSPORT_HEADER_SIZE + TAG_SIZE,
+}
+"""IP version of the endpoint -> bytes around an inner packet: headers of IP, UDP and message, and tag."""
+DEFAULT_MTU: Final = 1500 - OVERHEAD[6]
 
 
 class MessageType(IntEnum):

@@ -75,31 +75,31 @@ end
 complete -c pywg -f
 complete -c pywg -s h -l help -d 'say how it is used'
 complete -c pywg -n '__pywg_first' -s f -l foreground -d 'stay in the foreground and log to standard error'
-complete -c pywg -n '__pywg_first' -s v -l version -d 'the version'
-complete -c pywg -n '__pywg_first' -a show -d 'what interfaces and their peers are and do'
-complete -c pywg -n '__pywg_first' -a showconf -d 'an interface\'s configuration'
+complete -c pywg -n '__pywg_first' -s v -l version -d 'print the version and the engine that would carry packets here'
+complete -c pywg -n '__pywg_first' -a show -d 'show interfaces and their peers'
+complete -c pywg -n '__pywg_first' -a showconf -d 'print an interface\'s configuration as setconf takes it'
 complete -c pywg -n '__pywg_first' -a set -d 'change an interface\'s settings'
 complete -c pywg -n '__pywg_first' -a setconf -d 'replace an interface\'s configuration by a file\'s'
 complete -c pywg -n '__pywg_first' -a addconf -d 'add a file\'s configuration to an interface\'s'
-complete -c pywg -n '__pywg_first' -a syncconf -d 'like setconf'
-complete -c pywg -n '__pywg_first' -a genkey -d 'a new private key'
-complete -c pywg -n '__pywg_first' -a genpsk -d 'a new preshared key'
-complete -c pywg -n '__pywg_first' -a pubkey -d 'the public key of a private key'
+complete -c pywg -n '__pywg_first' -a syncconf -d 'do as setconf does without disturbing sessions'
+complete -c pywg -n '__pywg_first' -a genkey -d 'print a new private key'
+complete -c pywg -n '__pywg_first' -a genpsk -d 'print a new preshared key'
+complete -c pywg -n '__pywg_first' -a pubkey -d 'print the public key of a private key'
 complete -c pywg -n '__pywg_first' -a up -d 'bring up the interface that a file describes'
 complete -c pywg -n '__pywg_first' -a down -d 'take down what up brought up'
 complete -c pywg -n '__pywg_first' -a save -d 'write an interface\'s present configuration to its file'
-complete -c pywg -n '__pywg_first' -a strip -d 'a file\'s part for setconf and syncconf'
-complete -c pywg -n '__pywg_first' -a doctor -d 'why a tunnel does not work'
-complete -c pywg -n '__pywg_first' -a monitor -d 'a live view of interfaces'
-complete -c pywg -n '__pywg_first' -a demo -d 'a tunnel between two network namespaces'
-complete -c pywg -n '__pywg_first' -a completion -d 'the script that completes pywg\'s words in a shell'
-complete -c pywg -n '__pywg_first' -a unit -d 'a systemd unit that runs this pywg'
-complete -c pywg -n '__pywg_first' -a help -d 'an overview'
-complete -c pywg -n '__pywg_first' -a version -d 'the version'
+complete -c pywg -n '__pywg_first' -a strip -d 'print a file without the settings only up and down know'
+complete -c pywg -n '__pywg_first' -a doctor -d 'find out why a tunnel does not work'
+complete -c pywg -n '__pywg_first' -a monitor -d 'watch interfaces'
+complete -c pywg -n '__pywg_first' -a demo -d 'show a tunnel between two network namespaces'
+complete -c pywg -n '__pywg_first' -a completion -d 'print a completion script'
+complete -c pywg -n '__pywg_first' -a unit -d 'print a systemd unit that runs this pywg'
+complete -c pywg -n '__pywg_first' -a help -d 'print an overview'
+complete -c pywg -n '__pywg_first' -a version -d 'print the version and the engine that would carry packets here'
 complete -c pywg -n '__pywg_command show' -l json -d 'print everything as JSON'
 complete -c pywg -n '__pywg_at 0 show' -a all -d 'every interface'
 complete -c pywg -n '__pywg_at 0 show' -a interfaces -d 'the names of all interfaces'
-complete -c pywg -n '__pywg_at 0 show' -a '(pywg show interfaces 2>/dev/null)' -d interface
+complete -c pywg -n '__pywg_at 0 show' -a '(pywg show interfaces 2>/dev/null | string split " ")' -d interface
 complete -c pywg -n '__pywg_at 1 show' -a public-key -d 'the interface\'s public key'
 complete -c pywg -n '__pywg_at 1 show' -a private-key -d 'the interface\'s private key'
 complete -c pywg -n '__pywg_at 1 show' -a listen-port -d 'the UDP port it listens on'
@@ -112,14 +112,14 @@ complete -c pywg -n '__pywg_at 1 show' -a latest-handshakes -d 'each peer\'s lat
 complete -c pywg -n '__pywg_at 1 show' -a transfer -d 'bytes received from and sent to each peer'
 complete -c pywg -n '__pywg_at 1 show' -a persistent-keepalive -d 'each peer\'s keepalive interval in seconds'
 complete -c pywg -n '__pywg_at 1 show' -a dump -d 'all of it'
-complete -c pywg -n '__pywg_at 0 showconf' -a '(pywg show interfaces 2>/dev/null)' -d interface
-complete -c pywg -n '__pywg_at 0 set' -a '(pywg show interfaces 2>/dev/null)' -d interface
+complete -c pywg -n '__pywg_at 0 showconf' -a '(pywg show interfaces 2>/dev/null | string split " ")' -d interface
+complete -c pywg -n '__pywg_at 0 set' -a '(pywg show interfaces 2>/dev/null | string split " ")' -d interface
 complete -c pywg -n '__pywg_awaits setting' -a listen-port -d 'the UDP port to listen on'
 complete -c pywg -n '__pywg_awaits setting' -a fwmark -d 'mark outgoing packets'
 complete -c pywg -n '__pywg_awaits fwmark' -a off
 complete -c pywg -n '__pywg_awaits setting' -a private-key -d 'a file with the interface\'s private key in base64'
 complete -c pywg -n '__pywg_awaits private-key' -F
-complete -c pywg -n '__pywg_awaits setting peer-setting' -a peer -d 'the peer that the settings after this are of'
+complete -c pywg -n '__pywg_awaits setting peer-setting' -a peer -d 'the peer that the following settings apply to'
 complete -c pywg -n '__pywg_awaits peer' -a '(pywg show (__pywg_interface) peers 2>/dev/null)' -d peer
 complete -c pywg -n '__pywg_awaits peer-setting' -a remove -d 'take the peer away'
 complete -c pywg -n '__pywg_awaits peer-setting' -a preshared-key -d 'a file with a key in base64 that both ends share'
@@ -128,11 +128,11 @@ complete -c pywg -n '__pywg_awaits peer-setting' -a endpoint -d 'where to send t
 complete -c pywg -n '__pywg_awaits peer-setting' -a persistent-keepalive -d 'send an empty packet this often'
 complete -c pywg -n '__pywg_awaits persistent-keepalive' -a off
 complete -c pywg -n '__pywg_awaits peer-setting' -a allowed-ips -d 'networks that are sent to this peer and accepted from it'
-complete -c pywg -n '__pywg_at 0 setconf' -a '(pywg show interfaces 2>/dev/null)' -d interface
+complete -c pywg -n '__pywg_at 0 setconf' -a '(pywg show interfaces 2>/dev/null | string split " ")' -d interface
 complete -c pywg -n '__pywg_at 1 setconf' -F
-complete -c pywg -n '__pywg_at 0 addconf' -a '(pywg show interfaces 2>/dev/null)' -d interface
+complete -c pywg -n '__pywg_at 0 addconf' -a '(pywg show interfaces 2>/dev/null | string split " ")' -d interface
 complete -c pywg -n '__pywg_at 1 addconf' -F
-complete -c pywg -n '__pywg_at 0 syncconf' -a '(pywg show interfaces 2>/dev/null)' -d interface
+complete -c pywg -n '__pywg_at 0 syncconf' -a '(pywg show interfaces 2>/dev/null | string split " ")' -d interface
 complete -c pywg -n '__pywg_at 1 syncconf' -F
 complete -c pywg -n '__pywg_command up' -l kernel -d 'use the kernel\'s WireGuard instead of the daemon'
 complete -c pywg -n '__pywg_at 0 up' -a '(__pywg_configurations)'
@@ -140,11 +140,11 @@ complete -c pywg -n '__pywg_at 0 down' -a '(__pywg_configurations)'
 complete -c pywg -n '__pywg_at 0 save' -a '(__pywg_configurations)'
 complete -c pywg -n '__pywg_at 0 strip' -a '(__pywg_configurations)'
 complete -c pywg -n '__pywg_command doctor' -l json -d 'print what was found as JSON'
-complete -c pywg -n '__pywg_at 0 doctor' -a '(pywg show interfaces 2>/dev/null)' -d interface
+complete -c pywg -n '__pywg_at 0 doctor' -a '(pywg show interfaces 2>/dev/null | string split " ")' -d interface
 complete -c pywg -n '__pywg_at 0 doctor' -a '(__pywg_configurations)'
 complete -c pywg -n '__pywg_command monitor' -l interval -x -d 'time between two looks'
 complete -c pywg -n '__pywg_command monitor' -l once -d 'print everything once'
-complete -c pywg -n '__pywg_command monitor' -a '(pywg show interfaces 2>/dev/null)' -d interface
+complete -c pywg -n '__pywg_command monitor' -a '(pywg show interfaces 2>/dev/null | string split " ")' -d interface
 complete -c pywg -n '__pywg_command demo' -l keep -d 'leave the tunnel up and say what to try'
 complete -c pywg -n '__pywg_command demo' -l clean -d 'remove what --keep left up'
 complete -c pywg -n '__pywg_command demo' -l engine -x -a 'auto native python' -d 'what carries the packets'
@@ -159,23 +159,23 @@ complete -c pywg -n '__pywg_at 0 help' -a configuration -d 'the format of config
 complete -c pywg -n '__pywg_at 0 help' -a environment -d 'variables that are read'
 complete -c pywg -n '__pywg_at 0 help' -a files -d 'where what is'
 complete -c pywg -n '__pywg_at 0 help' -a status -d 'what exit statuses mean'
-complete -c pywg -n '__pywg_at 0 help' -a show -d 'what interfaces and their peers are and do'
-complete -c pywg -n '__pywg_at 0 help' -a showconf -d 'an interface\'s configuration'
+complete -c pywg -n '__pywg_at 0 help' -a show -d 'show interfaces and their peers'
+complete -c pywg -n '__pywg_at 0 help' -a showconf -d 'print an interface\'s configuration as setconf takes it'
 complete -c pywg -n '__pywg_at 0 help' -a set -d 'change an interface\'s settings'
 complete -c pywg -n '__pywg_at 0 help' -a setconf -d 'replace an interface\'s configuration by a file\'s'
 complete -c pywg -n '__pywg_at 0 help' -a addconf -d 'add a file\'s configuration to an interface\'s'
-complete -c pywg -n '__pywg_at 0 help' -a syncconf -d 'like setconf'
-complete -c pywg -n '__pywg_at 0 help' -a genkey -d 'a new private key'
-complete -c pywg -n '__pywg_at 0 help' -a genpsk -d 'a new preshared key'
-complete -c pywg -n '__pywg_at 0 help' -a pubkey -d 'the public key of a private key'
+complete -c pywg -n '__pywg_at 0 help' -a syncconf -d 'do as setconf does without disturbing sessions'
+complete -c pywg -n '__pywg_at 0 help' -a genkey -d 'print a new private key'
+complete -c pywg -n '__pywg_at 0 help' -a genpsk -d 'print a new preshared key'
+complete -c pywg -n '__pywg_at 0 help' -a pubkey -d 'print the public key of a private key'
 complete -c pywg -n '__pywg_at 0 help' -a up -d 'bring up the interface that a file describes'
 complete -c pywg -n '__pywg_at 0 help' -a down -d 'take down what up brought up'
 complete -c pywg -n '__pywg_at 0 help' -a save -d 'write an interface\'s present configuration to its file'
-complete -c pywg -n '__pywg_at 0 help' -a strip -d 'a file\'s part for setconf and syncconf'
-complete -c pywg -n '__pywg_at 0 help' -a doctor -d 'why a tunnel does not work'
-complete -c pywg -n '__pywg_at 0 help' -a monitor -d 'a live view of interfaces'
-complete -c pywg -n '__pywg_at 0 help' -a demo -d 'a tunnel between two network namespaces'
-complete -c pywg -n '__pywg_at 0 help' -a completion -d 'the script that completes pywg\'s words in a shell'
-complete -c pywg -n '__pywg_at 0 help' -a unit -d 'a systemd unit that runs this pywg'
-complete -c pywg -n '__pywg_at 0 help' -a help -d 'an overview'
-complete -c pywg -n '__pywg_at 0 help' -a version -d 'the version'
+complete -c pywg -n '__pywg_at 0 help' -a strip -d 'print a file without the settings only up and down know'
+complete -c pywg -n '__pywg_at 0 help' -a doctor -d 'find out why a tunnel does not work'
+complete -c pywg -n '__pywg_at 0 help' -a monitor -d 'watch interfaces'
+complete -c pywg -n '__pywg_at 0 help' -a demo -d 'show a tunnel between two network namespaces'
+complete -c pywg -n '__pywg_at 0 help' -a completion -d 'print a completion script'
+complete -c pywg -n '__pywg_at 0 help' -a unit -d 'print a systemd unit that runs this pywg'
+complete -c pywg -n '__pywg_at 0 help' -a help -d 'print an overview'
+complete -c pywg -n '__pywg_at 0 help' -a version -d 'print the version and the engine that would carry packets here'

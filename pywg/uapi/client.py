@@ -23,7 +23,8 @@ __all__ = ["UapiClient", "UapiError", "interface_names"]
 
 TIMEOUT: Final = 10.0
 """Seconds of silence after which a daemon counts as stuck."""
-_MAX_REPLY: Final = 2**28
+_MAX_REPLY: Final = 2**27
+"""Bytes. 65,536 peers with eight allowed IPs each take half of that."""
 _LINES_PER_WRITE: Final = 256
 _RETRY_PAUSE: Final = 0.01
 
@@ -111,6 +112,8 @@ class UapiClient:
                 ) from None
             except ConnectionResetError:
                 raise _ClosedError(self.name) from None
+        if len(reply) > _MAX_REPLY:
+            raise UapiError(f"{self.name}: the daemon's reply has no end (over {_MAX_REPLY} bytes)")
         if not reply:
             raise _ClosedError(self.name)
         body, code = self._split(reply)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pywg.endpoint import Endpoint
+from pywg.protocol import static_key
 from pywg.protocol.allowed_ips import Prefix
 
 UNSET_KEY: Final = bytes(32)
@@ -88,6 +89,11 @@ class DeviceState:
     listen_port: int = 0
     fwmark: int = 0
     peers: tuple[PeerState, ...] = ()
+
+    @property
+    def public_key(self) -> bytes | None:
+        """That of the private key, computed anew each time; None if there is none."""
+        return None if self.private_key == UNSET_KEY else static_key.public_key(self.private_key)
 
 
 @dataclass(frozen=True, slots=True)

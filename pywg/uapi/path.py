@@ -9,6 +9,7 @@ import errno
 import os
 import socket
 import stat
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from pywg.interface_name import LONGEST_NAME, is_interface_name
 DIRECTORY: Final = Path("/var/run/wireguard")
 
 _DIAL_TIMEOUT: Final = 1.0
+_STARTING: Final = 0.01
+"""Seconds. From bind to listen it takes a thousandth of that."""
 _BACKLOG: Final = 128
 
 
@@ -120,9 +123,12 @@ def has_live_socket(name: str, directory: Path = DIRECTORY) -> bool:
     Raises UapiSocketError for what cannot be an interface's name.
     """
     path = socket_path(name, directory)
-    if not _is_socket(path):
+    if not _is_socket(path, follow=True):
         return False
-    stale = _dial(path) is False
+    try:
+        stale = _dial(path) is False
+    except OSError:  # It may be a socket of another kind. Who uses it is told.
+        return True
     if stale:
         with suppress(OSError):
             path.unlink()
@@ -159,10 +165,19 @@ def _listen(path: Path) -> socket.socket:
 
 
 def _dial(path: Path) -> bool | None:
-    """Whether somebody listens there; None: not for us to know.
+    """Whether somebody listens there; None: not for us to know. Raises OSError: nobody can tell.
 
-    A full backlog (a time-out or EAGAIN) has somebody behind it.
+    A full backlog (a time-out or EAGAIN) has somebody behind it. Who refuses is asked once more, for a daemon
+    that just starts does so between bind and listen, and ends if its socket is taken away.
     """
+    answer = _dial_once(path)
+    if answer is False:
+        time.sleep(_STARTING)
+        answer = _dial_once(path)
+    return answer
+
+
+def _dial_once(path: Path) -> bool | None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_DIAL_TIMEOUT)
         try:
@@ -182,9 +197,10 @@ def _in_use(path: Path) -> UapiSocketError:
     )
 
 
-def _is_socket(path: Path) -> bool:
+def _is_socket(path: Path, *, follow: bool = False) -> bool:
+    """`follow`: or a link to one."""
     try:
-        return stat.S_ISSOCK(path.lstat().st_mode)
+        return stat.S_ISSOCK(path.stat(follow_symlinks=follow).st_mode)
     except OSError:
         return False
 

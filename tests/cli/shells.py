@@ -1,7 +1,7 @@
 """What bash, zsh and fish offer on TAB, found out from the shells themselves.
 
 In: lines as somebody has typed them. Out: for each the words offered. A program `pywg` on the PATH answers
-for two interfaces, of which wg0 has two peers.
+for two interfaces, in one line as the real one does, of which wg0 has two peers.
 """
 
 import os
@@ -20,7 +20,7 @@ HOSTILE_FILE: Final = "pwned"
 
 _PYWG: Final = f"""#!/bin/sh
 case $* in
-    "show interfaces") printf 'wg0\\nwg1\\n$(touch {HOSTILE_FILE})\\n' ;;
+    "show interfaces") printf 'wg0 wg1 $(touch${{IFS}}{HOSTILE_FILE})\\n' ;;
     "show wg0 peers") printf '{KEYS[0]}\\n{KEYS[1]}\\n' ;;
     *) echo "unexpected: $*" >&2; exit 1 ;;
 esac

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pywg.cli.completion import SCRIPTS, SHARE
+from pywg.cli.completion import SCRIPTS
 from pywg.cli.main import COMMANDS, main
+from pywg.manual import SHARE
 from tests.cli.shells import ASK, HOSTILE_FILE, KEYS
 from tests.needs import need, need_root
 

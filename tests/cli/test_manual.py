@@ -17,7 +17,7 @@ from pywg.manual.generate import share_files
 from pywg.manual.model import Argument, Command, Option
 from pywg.manual.page import CONFIGURATION, ENVIRONMENT, MANUAL, commands
 from pywg.manual.text import WIDTH, help_on, overview
-from pywg.uapi.show_fields import FIELDS
+from pywg.show.fields import FIELDS
 from tests.needs import need
 
 PACKAGE = Path(__file__).resolve().parents[2] / "pywg"

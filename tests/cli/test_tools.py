@@ -3,7 +3,9 @@
 import json
 import os
 import pty
+import resource
 import subprocess
+import sys
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_network
@@ -60,6 +62,13 @@ def shell(machine: Machine, script: str, *arguments: str) -> subprocess.Complete
         timeout=20,
         check=False,
     )
+
+
+def test_the_name_of_a_file_steers_no_terminal_and_makes_no_second_line() -> None:
+    """As `strip *` in a directory of somebody else might."""
+    done = pywg("strip", "/nowhere/\x1b[2J\x9b31m\npywg: all is well.conf")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"pywg: /nowhere/?[2J?31m?pywg: all is well.conf: there is no such file\n"
 
 
 @pytest.mark.parametrize("command", ["genkey", "genpsk"])
@@ -146,6 +155,34 @@ def test_pubkey_without_anything_to_read(machine: Machine, stdin: str) -> None:
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.startswith(b"pywg: standard input")
     assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("words", [["pubkey"], ["setconf", "nowhere0", "/dev/stdin"], ["genkey"]])
+def test_a_crash_leaves_no_core_file_with_keys(tmp_path: Path, words: Sequence[str]) -> None:
+    """Nor does Ctrl-\\, which is one. What we start may have core files all the same: the limit is soft."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    code = (
+        "import resource, signal, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_CORE, ({hard}, {hard}))\n"
+        "from pywg.cli.main import main\n"
+        f"main({list(words)!r})\n"
+        f"sys.exit(resource.getrlimit(resource.RLIMIT_CORE) != (0, {hard}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(),
+        input=b"",
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_pubkey_of_zeros_without_end(machine: Machine) -> None:
+    done = shell(machine, "pywg pubkey < /dev/zero")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"pywg: standard input: there is more than a key")
 
 
 def test_pubkey_of_endless_input(machine: Machine) -> None:
@@ -333,7 +370,7 @@ def test_a_daemon_that_ends_in_between_is_no_traceback(machine: Machine) -> None
         ("genkey", "cryptography pywg.uapi pywg.control socket dataclasses pathlib"),
         ("pubkey", "pywg.uapi pywg.control socket dataclasses pathlib pywg.protocol.noise"),
         ("show", "json pywg.config.parse pywg.net.resolve pywg.kernel pywg.protocol.noise"),
-        ("set absent0 listen-port 1", "json pywg.uapi.show cryptography pywg.kernel"),
+        ("set absent0 listen-port 1", "json pywg.show cryptography pywg.kernel"),
     ],
 )
 def test_nothing_is_imported_that_is_not_needed(words: str, never: str) -> None:

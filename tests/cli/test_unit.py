@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pywg.cli.main import main
-from pywg.cli.unit import SHARE, UNITS, command_path, with_command
+from pywg.cli.unit import UNITS, command_path, with_command
+from pywg.manual import SHARE
 
 
 @pytest.fixture

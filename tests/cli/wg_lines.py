@@ -6,7 +6,7 @@ Nothing comes in; tables go out. Rule: a line stands here once, under what it is
 from dataclasses import dataclass
 from typing import Final
 
-from pywg.uapi.show_fields import FIELDS
+from pywg.show.fields import FIELDS
 from tests.cli.lines import KEY_FILES, PSK, RIGHT, WRONG, Line, lines
 
 SHOW: Final = [

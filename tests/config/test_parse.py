@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pywg.config.keys import key_from_base64, key_to_base64
+from pywg.base64_key import key_from_base64, key_to_base64
 from pywg.config.model import (
     PEER_SETTINGS,
     QUICK_SETTINGS,

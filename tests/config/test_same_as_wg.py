@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
+from pywg.base64_key import key_from_base64
 from pywg.config.change import Resolve, merge_change, setconf_change, syncconf_change
-from pywg.config.keys import key_from_base64, read_key_file
+from pywg.config.keys import read_key_file
 from pywg.config.locate import read_text, read_wg_config
 from pywg.config.model import ConfigError, WgConfig
 from pywg.config.parse import parse_wg
 from pywg.config.words import parse_set
-from pywg.config.write import showconf
 from pywg.endpoint import Endpoint
 from pywg.net.resolve import resolver
+from pywg.show.conf import showconf
 from pywg.uapi.model import UNSET_KEY, DeviceChange, DeviceState, PeerChange, PeerState
 from tests.config.corpus import EXAMPLE, INCREMENTAL_FILES, OTHER, PEER, PRIVATE, PSK, WG_FILES, mutated
 from tests.config.differences import STRICTER, Difference

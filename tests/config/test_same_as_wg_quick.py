@@ -9,8 +9,9 @@ import pytest
 from pywg.config.locate import find_config, read_stripped, read_text
 from pywg.config.model import ConfigError, Table
 from pywg.config.parse import parse_quick
-from pywg.config.write import quick_file_text, showconf
+from pywg.config.write import quick_file_text
 from pywg.endpoint import Endpoint
+from pywg.show.conf import showconf
 from pywg.uapi.model import DeviceState, PeerState
 from tests.config.corpus import EXAMPLE, INCREMENTAL_FILES, QUICK_EXAMPLE, QUICK_FILES, WG_FILES, mutated
 from tests.config.reference import (

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pywg.config.keys import key_from_base64, read_key_file
+from pywg.base64_key import key_from_base64
+from pywg.config.keys import read_key_file
 from pywg.config.model import ConfigError, HostPort, PeerConfig, WgConfig
 from pywg.config.words import parse_set
 from pywg.uapi.model import UNSET_KEY

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from pywg.config.change import setconf_change
 from pywg.config.model import Hooks, QuickConfig, Table, WgConfig
 from pywg.config.parse import parse_quick, parse_wg
-from pywg.config.write import quick_file_text, showconf
+from pywg.config.write import quick_file_text
 from pywg.endpoint import Endpoint
 from pywg.net.resolve import resolver
+from pywg.show.conf import showconf
 from pywg.uapi.model import DeviceState, PeerState
 from tests.uapi.fake import FakeDevice
 from tests.uapi.strategies import device_states

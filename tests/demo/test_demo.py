@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from pywg.demo import record
+from pywg.show.pretty import pretty
 from pywg.uapi.client import UapiClient
-from pywg.uapi.show import pretty
 from tests.needs import ENGINES, need, need_engine, need_root
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pywg.config.keys import key_to_base64
+from pywg.base64_key import key_to_base64
 from pywg.doctor.findings import Code
 from pywg.uapi.client import UapiClient
 from tests.doctor.practice import HandMade, Told, Visit, doctor, occupied, ping_all, under_load

@@ -13,7 +13,7 @@ from pywg.config.model import HostPort, PeerConfig
 from pywg.doctor import names
 from pywg.doctor.facts import NameFacts
 from pywg.doctor.look import look, samples
-from pywg.doctor.network_linux import LinuxNetwork
+from pywg.doctor.network_linux import LinuxNetworkQuestions
 from pywg.doctor.processes_linux import holder_of_port, holder_of_tun
 from pywg.endpoint import Endpoint
 from tests.needs import need_root
@@ -36,7 +36,7 @@ def test_addresses_tried_for_a_prefix(prefix: str, tried: list[str]) -> None:
 
 
 def test_loopback_is_a_link_with_an_address_and_a_local_route() -> None:
-    with LinuxNetwork() as network:
+    with LinuxNetworkQuestions() as network:
         link = network.link("lo")
         route = network.route(bytes([127, 0, 0, 1]))
         assert network.link("no-such-link") is None

@@ -18,11 +18,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pyroute2.netlink.generic.wireguard import wgmsg
 
-from pywg.config.write import showconf
 from pywg.endpoint import Endpoint
 from pywg.kernel.messages import MAX_BODY, MalformedStateError, change_bodies, get_body, read_state
+from pywg.show.conf import showconf
+from pywg.show.fields import field_text
 from pywg.uapi.model import DeviceChange, DeviceState, PeerChange, PeerState, PrefixChange
-from pywg.uapi.show_fields import field_text
 from tests.uapi.strategies import device_changes, device_states
 from tests.vectors import load
 

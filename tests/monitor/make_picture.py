@@ -18,10 +18,9 @@ from typing import Final
 
 from rich.console import Console
 
-from pywg.monitor.board import Board, Picture
+from pywg.monitor.board import Board, Snapshot
 from pywg.monitor.ink import UNICODE, Canvas
-from pywg.monitor.once import take_picture
-from pywg.monitor.sampling import Sampler
+from pywg.monitor.sampling import Sampler, take_snapshot
 from pywg.monitor.view import draw
 from tests.monitor.svg import svg
 from tests.netns.daemon import PROJECT, Daemon, KeyPair, Program
@@ -122,8 +121,8 @@ class Scene:
         namespace.ip("link", "set", interface, "mtu", "1420", "up")
 
 
-def play(scene: Scene) -> Picture:
-    """Let things happen, look on, and return the last picture."""
+def play(scene: Scene) -> Snapshot:
+    """Let things happen, look on, and return the last snapshot."""
     left = scene.spoke("gone", Program.PYWG, "")
     left.namespace.run("ping", "-c", "3", "-W", "5", HUB)
     left.daemon.set("peer", scene.keys.public, "remove")
@@ -148,9 +147,9 @@ def play(scene: Scene) -> Picture:
     time.sleep(max(0.0, EXPIRED_AFTER - WATCHED - (time.monotonic() - since)))
     sampler, board = Sampler(("wg0", "wg1")), Board(1.0)
     for _ in range(WATCHED):
-        picture = take_picture(sampler, board, 0.5)
+        snapshot = take_snapshot(sampler, board, 0.5)
         time.sleep(1)
-    return picture
+    return snapshot
 
 
 def main(file: Path) -> None:
@@ -166,10 +165,10 @@ def main(file: Path) -> None:
         )
         return
     with tempfile.TemporaryDirectory() as directory, Lab(Path(directory)) as lab:
-        picture = play(Scene(lab, Path(directory)))
+        snapshot = play(Scene(lab, Path(directory)))
     with Path(os.devnull).open("w") as nowhere:
         console = Console(file=nowhere, width=COLUMNS, color_system="truecolor", force_terminal=True)
-        lines = console.render_lines(draw(picture, Canvas(COLUMNS, UNICODE), 60))
+        lines = console.render_lines(draw(snapshot, Canvas(COLUMNS, UNICODE), 60))
     while not "".join(segment.text for segment in lines[-1]).strip():
         lines.pop()
     file.write_text(svg(lines, COLUMNS, "pywg monitor: two interfaces, their peers, rates and drops"))

@@ -1,9 +1,9 @@
 """pywg/monitor/board.py: interfaces that come, go, and do not answer."""
 
-from pywg.monitor.board import MOST_GONE, PATIENCE, Board, Picture
+from pywg.monitor.board import ANSWER_OVERDUE, MOST_GONE, Board, Snapshot
 from pywg.monitor.history import WINDOW
 from pywg.monitor.sample import Look, Reading, Sample
-from tests.monitor.pictures import peer
+from tests.monitor.snapshots import peer
 
 
 class Watch:
@@ -12,7 +12,7 @@ class Watch:
     def __init__(self) -> None:
         self.board = Board(1.0)
 
-    def take(self, now: float, *readings: Reading) -> Picture:
+    def take(self, now: float, *readings: Reading) -> Snapshot:
         return self.board.take(Look(readings), now=now, unix_ns=0, local_time="")
 
 
@@ -61,7 +61,7 @@ def test_the_same_answer_is_not_counted_twice() -> None:
 
 def test_a_daemon_that_keeps_silent_is_said_to() -> None:
     watch, sample = Watch(), Sample(0.0)
-    assert watch.take(1.0, Reading("wg0", sample, waiting=PATIENCE - 0.1)).interfaces[0].problem == ""
+    assert watch.take(1.0, Reading("wg0", sample, waiting=ANSWER_OVERDUE - 0.1)).interfaces[0].problem == ""
     shown = watch.take(7.0, Reading("wg0", sample, waiting=7.2))
     assert shown.interfaces[0].problem == "no answer for 7 s; its daemon may be stuck"
 

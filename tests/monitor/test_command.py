@@ -141,7 +141,9 @@ def test_wireguard_go_is_not_made_to_log_errors_again_and_again(tunnel: Tunnel) 
     assert complaints() - before <= 1
 
 
-@pytest.mark.parametrize("key", [b"q", b"Q", b"\x03", b"\x04"], ids=["q", "Q", "Ctrl-C", "Ctrl-D"])
+@pytest.mark.parametrize(
+    "key", [b"q", b"Q", b"\x03", b"\x04", b"\x1c"], ids=["q", "Q", "Ctrl-C", "Ctrl-D", "Ctrl-\\"]
+)
 def test_a_key_ends_it_and_the_terminal_is_restored(tunnel: Tunnel, key: bytes) -> None:
     with Screen(command(*names(tunnel)), env=environment()) as screen:
         screen.expect("q ends")

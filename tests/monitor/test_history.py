@@ -3,8 +3,8 @@
 import pytest
 
 from pywg.monitor.history import WINDOW, History, Meter, Meters
-from pywg.monitor.sample import Sample, Told
-from tests.monitor.pictures import moved, peer
+from pywg.monitor.sample import DaemonStatus, Sample
+from tests.monitor.snapshots import moved, peer
 
 
 def meter(*seen: tuple[float, int]) -> Meter:
@@ -165,12 +165,12 @@ def test_the_rate_of_a_device_is_that_of_its_peers_although_one_was_added_again(
 
 
 def test_drops_come_from_the_device() -> None:
-    def told(drops: dict[str, int]) -> Told:
-        return Told("native", "", "", {}, drops, {})
+    def status(drops: dict[str, int]) -> DaemonStatus:
+        return DaemonStatus("native", "", "", {}, drops, {})
 
     history = History()
-    history.see(Sample(0.0, told=told({"replay": 3})))
-    history.see(Sample(1.0, told=told({"replay": 5, "no_route": 1})))
+    history.see(Sample(0.0, status=status({"replay": 3})))
+    history.see(Sample(1.0, status=status({"replay": 5, "no_route": 1})))
     assert {name: each.of_window for name, each in history.drops.by_name.items()} == {
         "replay": 2,
         "no_route": 1,

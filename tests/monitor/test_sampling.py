@@ -21,7 +21,7 @@ class Device:
     def __init__(self, name: str) -> None:
         self.name = name
         self.state = DeviceState(listen_port=1)
-        self.told: Status | None = None
+        self.reply: Status | None = None
         self.error: Exception | None = None
         self.may_answer = threading.Event()
         self.may_answer.set()
@@ -36,7 +36,7 @@ class Device:
 
     def status(self) -> Status | None:
         self.asked.append("status")
-        return self.told
+        return self.reply
 
     def set(self, change: DeviceChange) -> None:
         raise AssertionError("a monitor changes nothing")
@@ -132,7 +132,7 @@ def test_a_fault_of_ours_is_told_and_is_not_the_end(machine: Machine) -> None:
 def test_who_does_not_tell_its_status_is_asked_for_it_once(machine: Machine) -> None:
     """wireguard-go writes every operation that it does not know to its log."""
     sampler = machine.sampler("wg0", "wg1")
-    machine.devices["wg1"].told = Status("native", "")
+    machine.devices["wg1"].reply = Status("native", "")
     for _ in range(3):
         sampler.look(PATIENCE)
     assert machine.devices["wg0"].asked == ["status", "get", "get", "get"]
@@ -198,9 +198,9 @@ def test_counts_of_peers_and_of_the_device_are_one() -> None:
         ),
     )
     sample = make_sample(DeviceState(peers=(PeerState(key), PeerState(other))), status, 0.0)
-    assert sample.told is not None
-    assert sample.told.drops == {"no_route": 1, "aead_failure": 5}
-    assert sample.told.handshake_failures == {"aead_failure": 4}
+    assert sample.status is not None
+    assert sample.status.drops == {"no_route": 1, "aead_failure": 5}
+    assert sample.status.handshake_failures == {"aead_failure": 4}
     assert [peer.troubles for peer in sample.peers] == [
         {"aead_failure": 3, "handshake:aead_failure": 4},
         {"ECONNREFUSED": 5, "E9999": 6},
@@ -210,5 +210,5 @@ def test_counts_of_peers_and_of_the_device_are_one() -> None:
 def test_a_device_that_tells_endless_causes_is_cut_short() -> None:
     status = Status("native", "", drops={f"cause{number}": 1 for number in range(10_000)})
     sample = make_sample(DeviceState(), status, 0.0)
-    assert sample.told is not None
-    assert len(sample.told.drops) < 100
+    assert sample.status is not None
+    assert len(sample.status.drops) < 100

@@ -8,31 +8,31 @@ from dataclasses import replace
 import pytest
 
 from pywg.endpoint import Endpoint
-from pywg.monitor.board import Board, Picture
+from pywg.monitor.board import Board, Snapshot
 from pywg.monitor.columns import choose_columns
 from pywg.monitor.history import WINDOW
 from pywg.monitor.ink import ASCII, UNICODE, Canvas, glyphs
 from pywg.monitor.sample import Look, Reading, Sample
 from pywg.monitor.table import FRESH, LIVE
 from pywg.monitor.view import draw
-from tests.monitor.pictures import TOLD, UNIX_NS, colored, lines, moved, peer, picture
+from tests.monitor.snapshots import STATUS, UNIX_NS, colored, lines, moved, peer, snapshot
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 HOME = replace(
-    TOLD,
+    STATUS,
     drops={"no_route": 3, "replay": 12},
     handshake_failures={"unknown_key": 1},
 )
 
 
-def two_peers() -> Picture:
+def two_peers() -> Snapshot:
     peers = (peer(1, seconds_ago=12), peer(2, endpoint=None, allowed_ips=()))
-    first = Sample(0.0, listen_port=51820, peers=peers, told=TOLD)
-    second = replace(moved(first, 1.0, rx=2048), told=HOME)
-    third = replace(moved(second, 2.0, tx=100), told=HOME)
-    return picture(*([Reading("wg0", sample)] for sample in (first, second, third)))
+    first = Sample(0.0, listen_port=51820, peers=peers, status=STATUS)
+    second = replace(moved(first, 1.0, rx=2048), status=HOME)
+    third = replace(moved(second, 2.0, tx=100), status=HOME)
+    return snapshot(*([Reading("wg0", sample)] for sample in (first, second, third)))
 
 
 def test_two_peers_at_80_columns() -> None:
@@ -74,7 +74,7 @@ def test_two_peers_on_paper() -> None:
 
 def test_a_device_that_tells_less() -> None:
     sample = Sample(0.0, listen_port=51820, has_private_key=False, fwmark=0xCA6C, peers=(peer(1),))
-    assert lines(picture([Reading("wg0", sample)]), 80, 24)[2:] == [
+    assert lines(snapshot([Reading("wg0", sample)]), 80, 24)[2:] == [
         "wg0           port 51820 · no private key · 1 peer, 0 live · fwmark 0xca6c",
         "  received             -                                       0 B in all",
         "  sent                 -                                       0 B in all",
@@ -89,18 +89,18 @@ def test_a_device_that_tells_less() -> None:
 
 def test_causes_without_room_are_counted() -> None:
     drops = {f"cause_number_{number}": 1000 - number for number in range(20)}
-    sample = Sample(0.0, peers=(), told=replace(TOLD, drops=drops))
-    line = lines(picture([Reading("wg0", sample)]), 60, 24)[5]
+    sample = Sample(0.0, peers=(), status=replace(STATUS, drops=drops))
+    line = lines(snapshot([Reading("wg0", sample)]), 60, 24)[5]
     assert line == "  drops       cause_number_0 1.00k, cause_number_1 999 +18"
 
 
 def test_what_moves_comes_before_what_is_much() -> None:
     def told(no_route: int) -> Sample:
         return Sample(
-            0.0 if no_route == 1 else 1.0, told=replace(TOLD, drops={"replay": 900, "no_route": no_route})
+            0.0 if no_route == 1 else 1.0, status=replace(STATUS, drops={"replay": 900, "no_route": no_route})
         )
 
-    shown = picture([Reading("wg0", told(1))], [Reading("wg0", told(4))])
+    shown = snapshot([Reading("wg0", told(1))], [Reading("wg0", told(4))])
     assert lines(shown, 80, 24)[5] == "  drops       no_route 4 +3/min, replay 900"
 
 
@@ -113,11 +113,11 @@ def test_what_moves_comes_before_what_is_much() -> None:
     ],
 )
 def test_link_and_sockets(sockets: dict[str, str], facts: str) -> None:
-    sample = Sample(0.0, told=replace(TOLD, sockets=sockets))
-    assert lines(picture([Reading("wg0", sample)]), 100, 24)[2].startswith(f"wg0           {facts}")
+    sample = Sample(0.0, status=replace(STATUS, sockets=sockets))
+    assert lines(snapshot([Reading("wg0", sample)]), 100, 24)[2].startswith(f"wg0           {facts}")
 
 
-def styles(shown: Picture, text: str) -> str:
+def styles(shown: Snapshot, text: str) -> str:
     """The codes right before `text`."""
     match = re.search(r"((?:\x1b\[[0-9;]*m)*) *" + re.escape(text), colored(shown))
     assert match is not None, colored(shown)
@@ -136,34 +136,34 @@ def styles(shown: Picture, text: str) -> str:
     ],
 )
 def test_the_colour_of_a_handshake(seconds_ago: float | None, text: str, color: str) -> None:
-    shown = picture([Reading("wg0", Sample(0.0, peers=(peer(1, seconds_ago=seconds_ago),)))])
+    shown = snapshot([Reading("wg0", Sample(0.0, peers=(peer(1, seconds_ago=seconds_ago),)))])
     assert styles(shown, text).endswith(f"\x1b[{color}m")
 
 
 def test_who_is_called_and_does_not_answer_stands_out() -> None:
     first = Sample(0.0, peers=(peer(1, seconds_ago=500), peer(2)))
-    shown = picture([Reading("wg0", first)], [Reading("wg0", moved(first, 1.0, tx=148))])
+    shown = snapshot([Reading("wg0", first)], [Reading("wg0", moved(first, 1.0, tx=148))])
     assert styles(shown, "8 min").endswith("\x1b[31m")
     assert styles(shown, "never").endswith("\x1b[31m")
     answered = moved(moved(first, 1.0, tx=148), 2.0, rx=92)
-    shown = picture([Reading("wg0", first)], [Reading("wg0", answered)])
+    shown = snapshot([Reading("wg0", first)], [Reading("wg0", answered)])
     assert styles(shown, "8 min").endswith("\x1b[2m")
 
 
 def test_a_daemon_that_stopped_answering_has_no_rates() -> None:
-    first = Sample(0.0, listen_port=51820, peers=(peer(1),), told=TOLD)
+    first = Sample(0.0, listen_port=51820, peers=(peer(1),), status=STATUS)
     second = moved(first, 1.0, rx=1000)
     stuck = Reading("wg0", second, "wg0: no answer within 10 s; its daemon may be stuck")
-    shown = lines(picture([Reading("wg0", first)], [Reading("wg0", second)], [stuck]), 100, 24)
+    shown = lines(snapshot([Reading("wg0", first)], [Reading("wg0", second)], [stuck]), 100, 24)
     assert shown[2] == "wg0           no answer within 10 s; its daemon may be stuck"
     assert shown[3].split()[:2] == ["received", "-"]
     assert "1000 B" in shown[3]
     assert not any("B/s" in line for line in shown)
 
 
-def many(count: int, names: Sequence[str] = ("wg0",)) -> Picture:
-    sample = Sample(0.0, peers=tuple(peer(number) for number in range(count)), told=TOLD)
-    return picture(
+def many(count: int, names: Sequence[str] = ("wg0",)) -> Snapshot:
+    sample = Sample(0.0, peers=tuple(peer(number) for number in range(count)), status=STATUS)
+    return snapshot(
         [Reading(name, sample) for name in names], [Reading(name, moved(sample, 1.0)) for name in names]
     )
 
@@ -200,10 +200,10 @@ def test_many_interfaces_share_the_screen(count: int, expected: int) -> None:
 
 
 def test_without_room_for_peers_an_interface_is_a_line_with_its_rates() -> None:
-    first = Sample(0.0, listen_port=7, peers=(peer(1, seconds_ago=3),), told=TOLD)
+    first = Sample(0.0, listen_port=7, peers=(peer(1, seconds_ago=3),), status=STATUS)
     names = [f"wg{number}" for number in range(20)]
     shown = lines(
-        picture(
+        snapshot(
             [Reading(name, first) for name in names],
             [Reading(name, moved(first, 1.0, rx=2048, tx=5)) for name in names],
         ),
@@ -217,18 +217,18 @@ def test_without_room_for_peers_an_interface_is_a_line_with_its_rates() -> None:
 
 
 def test_a_small_interface_leaves_its_room_to_a_large_one() -> None:
-    small, large = Sample(0.0, peers=(peer(1),), told=TOLD), many(100).interfaces[0].sample
-    shown = lines(picture([Reading("wg0", small), Reading("wg1", large)]), 100, 40)
+    small, large = Sample(0.0, peers=(peer(1),), status=STATUS), many(100).interfaces[0].sample
+    shown = lines(snapshot([Reading("wg0", small), Reading("wg1", large)]), 100, 40)
     assert len(shown) == 40
     assert shown[-1] == "  and 79 more"
 
 
-def test_nothing_moves_between_two_pictures() -> None:
+def test_nothing_moves_between_two_refreshes() -> None:
     """Whatever the counters do, numbers end where their titles end, and no line comes or goes."""
-    first = Sample(0.0, listen_port=51820, peers=tuple(peer(number) for number in range(5)), told=TOLD)
+    first = Sample(0.0, listen_port=51820, peers=tuple(peer(number) for number in range(5)), status=STATUS)
     for exponent in range(0, 60, 3):
-        later = replace(moved(first, 1.0, rx=2**exponent, tx=min(3**exponent, 2**64)), told=HOME)
-        shown = lines(picture([Reading("wg0", first)], [Reading("wg0", later)]), 118, 40)
+        later = replace(moved(first, 1.0, rx=2**exponent, tx=min(3**exponent, 2**64)), status=HOME)
+        shown = lines(snapshot([Reading("wg0", first)], [Reading("wg0", later)]), 118, 40)
         titles, rows = shown[8], [f"{line}  " for line in shown[9:14]]
         assert titles.split()[-2:] == ["received", "sent"]
         for title in ("handshake", "rx/s", "tx/s", "received", "sent"):
@@ -241,7 +241,7 @@ HOSTILE = "\x1b[31m[bold red]x[/bold red]\x1b]0;title\x07\r\n\u202e:smile: \U000
 
 def test_foreign_text_stays_text() -> None:
     told = replace(
-        TOLD,
+        STATUS,
         engine=HOSTILE,
         engine_reason="",
         version=HOSTILE,
@@ -250,13 +250,13 @@ def test_foreign_text_stays_text() -> None:
         handshake_failures={"[red]y": 2},
     )
     strange = peer(1, troubles={HOSTILE: 3}, endpoint=Endpoint("fe80::1", 1, 4_000_000_000))
-    sample = Sample(0.0, peers=(strange,), told=told)
+    sample = Sample(0.0, peers=(strange,), status=told)
     readings = [
         Reading("wg0", sample),
         Reading("wg1", None, f"wg1: {HOSTILE}"),
         Reading(HOSTILE, sample),
     ]
-    shown = picture(readings, problem=HOSTILE)
+    shown = snapshot(readings, problem=HOSTILE)
     written = SGR.sub("", colored(shown, 400))
     assert CONTROL.findall(written) == []
     # Not interpreted: the markup and the emoji's name are still there.
@@ -289,14 +289,14 @@ def test_columns_fit_and_sparklines_divide_the_minute(*, told: bool) -> None:
 
 
 def test_nothing_to_show() -> None:
-    assert lines(picture([]), 80, 24)[2:] == ["no WireGuard interface is up"]
-    assert lines(picture([], problem="cannot read it"), 80, 24)[2:] == ["cannot read it"]
+    assert lines(snapshot([]), 80, 24)[2:] == ["no WireGuard interface is up"]
+    assert lines(snapshot([], problem="cannot read it"), 80, 24)[2:] == ["cannot read it"]
 
 
 def test_a_thousand_busy_peers_are_drawn_in_a_tenth_of_a_second() -> None:
     """Bookkeeping and drawing; reading the reply comes on top. CPU time, with room for a slow machine."""
     board = Board(1.0)
-    sample = Sample(0.0, peers=tuple(peer(number, seconds_ago=5) for number in range(1000)), told=TOLD)
+    sample = Sample(0.0, peers=tuple(peer(number, seconds_ago=5) for number in range(1000)), status=STATUS)
     console_lines = 0
     began = time.process_time()
     for second in range(10):

@@ -1,5 +1,6 @@
 """Running programs: what they print, and every way in which they can fail, as one line."""
 
+import errno
 import sys
 import time
 from pathlib import Path
@@ -62,6 +63,63 @@ def test_a_program_that_hangs_is_stopped(tmp_path: Path) -> None:
         ": not done after 0.2 s, and stopped"
     )
     assert time.monotonic() - started < 5
+
+
+def test_what_a_program_runs_that_hangs_is_stopped_too(tmp_path: Path) -> None:
+    """Else it would go on, writing to a file that nobody sees."""
+    script = program(tmp_path, "it", f"sleep 30 & echo $! > {tmp_path}/pid; wait")
+    failure(script, timeout=0.5)
+    state = Path(f"/proc/{int((tmp_path / 'pid').read_text())}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX"
+
+
+def test_a_program_that_prints_without_end_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it fills the disk, or our memory."""
+    monkeypatch.setattr(command, "MOST_PRINTED", 1 << 20)
+    started = time.monotonic()
+    for stream in ("1", "2"):
+        script = program(tmp_path, "it", f"exec yes complaint >&{stream}")
+        assert failure(script, timeout=30) == f"{script}: printed more than 1048576 bytes, and was stopped"
+    assert time.monotonic() - started < 5
+
+
+def test_what_a_program_says_at_length_is_cut(tmp_path: Path) -> None:
+    said = failure(program(tmp_path, "it", "yes complaint | head -n 9999 >&2; exit 1"))
+    assert said.startswith(f"{tmp_path}/it: complaint / complaint / ")
+    assert said.endswith(" ... (exit status 1)")
+    assert len(said) < 1200
+
+
+def test_text_need_not_be_utf_8(tmp_path: Path) -> None:
+    """As a search domain in a configuration need not be."""
+    printed = command.run(program(tmp_path, "it", "od -An -tx1"), text="a\udce9b")
+    assert printed.stdout.strip() == "61 e9 62"
+
+
+@pytest.mark.parametrize("before", ["", ".:", ":", "bin:"])
+def test_no_program_is_taken_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    """Whatever PATH has: `su` leaves nft out of it, and who is root may stand in anybody's directory."""
+    (tmp_path / "bin").mkdir()
+    program(tmp_path, "true", "echo from here")
+    program(tmp_path / "bin", "true", "echo from here")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{before}/usr/bin:/bin")
+    assert command.find("true") in {"/usr/bin/true", "/bin/true"}
+    assert command.run("true").stdout == ""
+    monkeypatch.setenv("PATH", "")
+    assert command.find("true") is None
+
+
+def test_without_a_place_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_place() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("pywg.net.command.tempfile.TemporaryFile", no_place)
+    assert failure("true") == "true: No usable temporary directory found in ['/tmp']"
 
 
 def test_what_a_program_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:

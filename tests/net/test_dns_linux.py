@@ -185,6 +185,13 @@ def test_servers_are_what_resolvectl_says(machine: Machine, *, has_its_resolvcon
     assert machine.dns.servers("wg0") == ["10.0.0.53", "fd00::53"]
 
 
+def test_files_of_debians_resolvconf_need_not_be_utf_8(machine: Machine) -> None:
+    machine.install("resolvconf")
+    machine.interface_order.write_bytes(b"# caf\xe9\ntun*\n")
+    (machine.interfaces / "tun.wg0").write_bytes(b"# caf\xe9\nnameserver 10.0.0.53\n")
+    assert machine.dns.servers("wg0") == ["10.0.0.53"]
+
+
 def test_no_servers_are_none(machine: Machine) -> None:
     machine.install("resolvectl", answers={"dns": "Link 7 (wg0):\n"})
     assert machine.dns.servers("wg0") == []

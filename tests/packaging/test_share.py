@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pywg.manual.generate import SHARE
+from pywg.manual import SHARE
 from tests.needs import need
 from tests.packaging.conftest import Environment, Pip, run, surroundings
 

@@ -193,6 +193,36 @@ def test_whether_somebody_listens(directory: Path) -> None:
         has_live_socket("../wg0", directory)
 
 
+def test_a_socket_of_another_kind(directory: Path) -> None:
+    """It is there, as `wg show interfaces` tells; why it cannot be asked is told by who asks."""
+    with bind_uapi_socket("wg1", directory), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as strange:
+        strange.bind(str(directory / "wg0.sock"))
+        assert interface_names(directory) == ["wg0", "wg1"]
+        assert has_live_socket("wg0", directory)
+        with pytest.raises(UapiSocketError, match=r"wg0.sock: Protocol wrong type for socket"):
+            bind_uapi_socket("wg0", directory)
+        assert (directory / "wg0.sock").exists()
+
+
+def test_who_just_starts_to_listen_is_left_alone(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else who lists interfaces at that moment would end the daemon, for it ends with its socket."""
+    with socket.socket(socket.AF_UNIX) as starting:
+        starting.bind(str(directory / "wg0.sock"))
+        monkeypatch.setattr("pywg.uapi.path.time.sleep", lambda _: starting.listen())
+        assert interface_names(directory) == ["wg0"]
+        assert (directory / "wg0.sock").exists()
+
+
+def test_a_link_to_a_socket(directory: Path) -> None:
+    """Such as that of a container's daemon. As wg, which follows it, and takes away one of nobody."""
+    (directory / "wg0.sock").symlink_to("wg1.sock")
+    with bind_uapi_socket("wg1", directory):
+        assert interface_names(directory) == ["wg0", "wg1"]
+        with pytest.raises(UapiSocketError, match=r"wg0\.sock exists and is not a socket; remove it$"):
+            bind_uapi_socket("wg0", directory)
+    assert interface_names(directory) == []
+
+
 def test_listing_where_there_is_nothing(directory: Path) -> None:
     assert interface_names(directory / "none") == []
 

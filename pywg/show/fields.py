@@ -7,10 +7,9 @@ who asks for them by name wants them; a key that is not set is ``(none)``.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from pywg.config.keys import key_to_base64
-from pywg.config.text import endpoint_text, prefix_text
+from pywg.base64_key import key_to_base64
 from pywg.protocol.constants import SECOND
-from pywg.protocol.static_key import public_key
+from pywg.show.text import endpoint_text, prefix_text
 from pywg.uapi.model import UNSET_KEY, DeviceState, PeerState
 
 _NONE: Final = "(none)"
@@ -53,7 +52,7 @@ def _private_key(state: DeviceState) -> str:
 
 
 def _public_key(state: DeviceState) -> str:
-    return _NONE if state.private_key == UNSET_KEY else key_to_base64(public_key(state.private_key))
+    return _NONE if state.public_key is None else key_to_base64(state.public_key)
 
 
 def _fwmark(state: DeviceState) -> str:

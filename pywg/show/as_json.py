@@ -7,20 +7,19 @@ asks for them.
 
 from typing import Any
 
-from pywg.config.keys import key_to_base64
-from pywg.config.text import endpoint_text, prefix_text
+from pywg.base64_key import key_to_base64
 from pywg.protocol.constants import SECOND
-from pywg.protocol.static_key import public_key
+from pywg.show.text import endpoint_text, prefix_text
 from pywg.uapi.model import UNSET_KEY, DeviceState, PeerState
 
 
 def json_form(state: DeviceState, *, hide_keys: bool = True) -> dict[str, Any]:
     """What stands under the interface's name. Times are in seconds since 1970, sizes in bytes."""
-    has_key = state.private_key != UNSET_KEY
+    public_key = state.public_key
     peers = {key_to_base64(peer.public_key): _peer_form(peer, hide_keys=hide_keys) for peer in state.peers}
     return {
-        **({"privateKey": key_to_base64(state.private_key)} if has_key and not hide_keys else {}),
-        **({"publicKey": key_to_base64(public_key(state.private_key))} if has_key else {}),
+        **({"privateKey": key_to_base64(state.private_key)} if public_key and not hide_keys else {}),
+        **({"publicKey": key_to_base64(public_key)} if public_key else {}),
         **_unless_zero("listenPort", state.listen_port),
         **_unless_zero("fwmark", state.fwmark),
         "peers": peers,

@@ -8,10 +8,9 @@ hidden unless the caller asks for them.
 from collections.abc import Iterator
 from typing import Final
 
-from pywg.config.keys import key_to_base64
-from pywg.config.text import endpoint_text, prefix_text
+from pywg.base64_key import key_to_base64
 from pywg.protocol.constants import SECOND
-from pywg.protocol.static_key import public_key
+from pywg.show.text import endpoint_text, prefix_text
 from pywg.uapi.model import UNSET_KEY, DeviceState, PeerState
 
 _RESET: Final = "\x1b[0m"
@@ -76,8 +75,8 @@ def pretty(name: str, state: DeviceState, *, now: int, hide_keys: bool = True, c
 
 def _interface_lines(name: str, state: DeviceState, ink: _Ink, *, hide_keys: bool) -> Iterator[str]:
     yield f"{ink.reset}{ink.label('interface', _GREEN)}: {ink.interface(name)}"
-    if state.private_key != UNSET_KEY:
-        yield f"  {ink.label('public key')}: {key_to_base64(public_key(state.private_key))}"
+    if state.public_key is not None:
+        yield f"  {ink.label('public key')}: {key_to_base64(state.public_key)}"
         yield f"  {ink.label('private key')}: {_secret(state.private_key, hide=hide_keys)}"
     if state.listen_port:
         yield f"  {ink.label('listening port')}: {state.listen_port}"

@@ -14,7 +14,7 @@ import pytest
 
 from pywg.endpoint import Endpoint
 from pywg.protocol.constants import SECOND
-from pywg.uapi import show
+from pywg.show.pretty import pretty
 from pywg.uapi.codec import format_state
 from pywg.uapi.model import DeviceState, PeerState
 from tests.needs import need, need_root
@@ -110,7 +110,7 @@ def test_same_as_wg(which: str, *, color: bool, hide: bool) -> None:
             done = subprocess.run(
                 ["wg", "show", name], env=environment, check=True, capture_output=True, text=True
             )
-        ours = show.pretty(name, state, now=now, hide_keys=hide, color=color)
+        ours = pretty(name, state, now=now, hide_keys=hide, color=color)
         if ours == done.stdout:
             return
     assert ours == done.stdout
@@ -130,15 +130,15 @@ def test_same_as_wg(which: str, *, color: bool, hide: bool) -> None:
 )
 def test_age_of_a_handshake(seconds: int, words: str) -> None:
     peer = PeerState(public_key=bytes(32), last_handshake_ns=NOW - seconds * SECOND)
-    text = show.pretty("wg0", DeviceState(peers=(peer,)), now=NOW)
+    text = pretty("wg0", DeviceState(peers=(peer,)), now=NOW)
     assert f"  latest handshake: {words}\n" in text
 
 
 def test_secrets_are_hidden_unless_asked_for() -> None:
     peer = PeerState(public_key=bytes(32), preshared_key=bytes(range(1, 33)))
     state = DeviceState(private_key=KEY, peers=(peer,))
-    hidden = show.pretty("wg0", state, now=NOW)
+    hidden = pretty("wg0", state, now=NOW)
     assert hidden.count("(hidden)") == 2
-    shown = show.pretty("wg0", state, now=NOW, hide_keys=False)
+    shown = pretty("wg0", state, now=NOW, hide_keys=False)
     assert "(hidden)" not in shown
     assert "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=" in shown

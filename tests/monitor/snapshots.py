@@ -1,4 +1,4 @@
-"""Samples and pictures to test with, and what a terminal shows of them."""
+"""Samples and snapshots to test with, and what a terminal shows of them."""
 
 import io
 from collections.abc import Iterable
@@ -7,14 +7,14 @@ from dataclasses import replace
 from rich.console import Console
 
 from pywg.endpoint import Endpoint
-from pywg.monitor.board import Board, Picture
+from pywg.monitor.board import Board, Snapshot
 from pywg.monitor.ink import UNICODE, Canvas, Glyphs
-from pywg.monitor.sample import Look, PeerSample, Reading, Sample, Told
+from pywg.monitor.sample import DaemonStatus, Look, PeerSample, Reading, Sample
 from pywg.monitor.view import draw
 from pywg.uapi import values
 
 UNIX_NS = 1_800_000_000_000_000_000
-TOLD = Told(
+STATUS = DaemonStatus(
     engine="native",
     engine_reason="the fastest this installation has",
     version="1.0",
@@ -41,7 +41,7 @@ def moved(sample: Sample, taken: float, *, rx: int = 0, tx: int = 0) -> Sample:
     return replace(sample, taken=taken, peers=tuple(peers))
 
 
-def picture(*looks: Iterable[Reading], problem: str = "", interval: float = 1.0) -> Picture:
+def snapshot(*looks: Iterable[Reading], problem: str = "", interval: float = 1.0) -> Snapshot:
     """After one look a second, from second 0 on."""
     board, shown = Board(interval), None
     for second, readings in enumerate(looks):
@@ -53,7 +53,7 @@ def picture(*looks: Iterable[Reading], problem: str = "", interval: float = 1.0)
 
 
 def lines(
-    shown: Picture,
+    shown: Snapshot,
     width: int = 80,
     height: int | None = None,
     *,
@@ -67,7 +67,7 @@ def lines(
     return [line.rstrip() for line in captured.get().split("\n")[:-1]]
 
 
-def colored(shown: Picture, width: int = 120) -> str:
+def colored(shown: Snapshot, width: int = 120) -> str:
     """What is written to a terminal that has colours."""
     console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system="standard")
     with console.capture() as captured:

@@ -1,0 +1,1 @@
+"""The demo, end to end, and the parts it is made of."""
