@@ -81,7 +81,8 @@ def _run_daemon(words: list[str]) -> int:
     if words[0][:1] != "-" and not _DAEMON_OPTIONS.issuperset(words[1:]):
         return _call("pywg.cli.unknown:unknown_command", words)
     status = _call("pywg.cli.daemon:main", words)
-    if len(words) == 1 and (status or (sys.stderr is not None and sys.stderr.isatty())):
+    # Commands are of letters alone; wg0 is not, and its start pays nothing for this.
+    if len(words) == 1 and words[0].isalpha():
         hint = "hint_after_failure" if status else "hint_after_success"
         _call(f"pywg.cli.unknown:{hint}", words)
     return status

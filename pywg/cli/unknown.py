@@ -40,7 +40,7 @@ def hint_after_failure(words: Sequence[str]) -> int:
 
 
 def hint_after_success(words: Sequence[str]) -> int:
-    """An interface was made of it, for somebody at a terminal. Returns exit status 0."""
+    """An interface was made of it. Returns exit status 0."""
     name = words[0]
     if meant := closest(name):
         tell(

@@ -85,7 +85,7 @@ def _status(words: Sequence[str], streams: tuple[IO[bytes], IO[bytes], IO[bytes]
     """Exit status, or the negative number of a signal. Raises OSError and NetworkError; nothing runs then."""
     stdin, *printed = streams
     environment = os.environ | {"LC_ALL": "C", "PATH": _path()}
-    # A group of its own: a script is stopped together with what it runs.
+    # A group of its own: Ctrl-C at the terminal is for us alone, and a script is stopped with what it runs.
     with subprocess.Popen(
         words, stdin=stdin, stdout=printed[0], stderr=printed[1], env=environment, process_group=0
     ) as process:

@@ -79,7 +79,6 @@ def test_each_command_has_its_function(target: str) -> None:
         (["-f", "wg0"], "pywg.cli.daemon:main", ["-f", "wg0"]),
         (["wg0", "--foreground"], "pywg.cli.daemon:main", ["wg0", "--foreground"]),
         (["-x", "wg0"], "pywg.cli.daemon:main", ["-x", "wg0"]),
-        (["shwo"], "pywg.cli.daemon:main", ["shwo"]),
         (["shwo", "wg0"], "pywg.cli.unknown:unknown_command", ["shwo", "wg0"]),
         (["wg0", "--json"], "pywg.cli.unknown:unknown_command", ["wg0", "--json"]),
         ([], "pywg.cli.manual:nothing_asked", []),
@@ -150,13 +149,7 @@ def test_every_command_is_reserved() -> None:
 class TestWordAlone:
     """It is an interface's name, whatever it resembles; that is told afterwards, if it may help."""
 
-    def test_at_a_terminal(
-        self,
-        daemon: list[list[str]],
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    def test_that_was_not_meant(self, daemon: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["shwo"]) == 0
         assert daemon == [["shwo"]]
         assert capsys.readouterr().err == (
@@ -164,23 +157,12 @@ class TestWordAlone:
             "'ip link delete shwo'\n"
         )
 
-    @pytest.mark.parametrize("words", [["wg0"], ["nyc"], ["-f", "shwo"], ["shwo", "-f"]])
-    def test_at_a_terminal_and_meant(
-        self,
-        words: list[str],
-        daemon: list[list[str]],
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
+    @pytest.mark.parametrize("words", [["wg0"], ["nyc"], ["show0"], ["-f", "shwo"], ["shwo", "-f"]])
+    def test_that_was_meant(
+        self, words: list[str], daemon: list[list[str]], capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
         assert main(words) == 0
         assert daemon == [words]
-        assert capsys.readouterr().err == ""
-
-    def test_from_a_script(self, daemon: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
-        """Such as wg-quick with a file called shwo.conf."""
-        assert main(["shwo"]) == 0
-        assert daemon == [["shwo"]]
         assert capsys.readouterr().err == ""
 
     def test_that_failed(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

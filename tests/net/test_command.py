@@ -65,6 +65,13 @@ def test_a_program_that_hangs_is_stopped(tmp_path: Path) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_ctrl_c_at_the_terminal_does_not_reach_it(tmp_path: Path) -> None:
+    """A change of the system is not cut in two, nor is undoing one: it is for us to decide who ends."""
+    script = program(tmp_path, "it", "echo $$; ps -o pgid= -p $$")
+    process, group = command.run(script).stdout.split()
+    assert process == group
+
+
 def test_what_a_program_runs_that_hangs_is_stopped_too(tmp_path: Path) -> None:
     """Else it would go on, writing to a file that nobody sees."""
     script = program(tmp_path, "it", f"sleep 30 & echo $! > {tmp_path}/pid; wait")
