@@ -5,11 +5,11 @@ same for a whole run, so that initiations to the second end can be made beforeha
 """
 
 import secrets
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
+from pywg.base64_key import key_to_base64
 from pywg.demo.lab import LISTEN_PORT, End
 from pywg.endpoint import Endpoint
 from pywg.protocol.identity import Identity
@@ -69,12 +69,12 @@ def as_wg_file(change: DeviceChange) -> str:
 def _wg_lines(change: DeviceChange) -> Iterator[str]:
     yield "[Interface]"
     if change.private_key is not None:
-        yield f"PrivateKey = {b64encode(change.private_key).decode()}"
+        yield f"PrivateKey = {key_to_base64(change.private_key)}"
     if change.listen_port is not None:
         yield f"ListenPort = {change.listen_port}"
     for peer in change.peers:
         yield "[Peer]"
-        yield f"PublicKey = {b64encode(peer.public_key).decode()}"
+        yield f"PublicKey = {key_to_base64(peer.public_key)}"
         if peer.endpoint is not None:
             yield f"Endpoint = {peer.endpoint}"
         for allowed in peer.allowed_ips:

@@ -134,7 +134,7 @@ def test_exception_is_told_by_type_and_place_only() -> None:
 def test_exception_place_is_the_innermost_of_ours() -> None:
     with pytest.raises(TypeError) as caught:
         peer_name("no bytes")  # type: ignore[arg-type]  # that is the mistake
-    assert re.fullmatch(r"TypeError in log\.py:\d+ peer_name", describe(caught.value))
+    assert re.fullmatch(r"TypeError in base64_key\.py:\d+ key_to_base64", describe(caught.value))
 
 
 def test_logging_of_the_library_goes_the_same_way(pipe: tuple[int, int]) -> None:

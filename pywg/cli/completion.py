@@ -15,7 +15,7 @@ SCRIPTS: Final = {"bash": "pywg.bash", "zsh": "_pywg", "fish": "pywg.fish"}
 def main(words: Sequence[str]) -> int:
     """Returns the exit status."""
     if len(words) != 1:
-        return wrong_use("completion")
+        return wrong_use("completion", f"expected one of the shells {', '.join(SCRIPTS)}")
     script = SCRIPTS.get(words[0])
     if script is None:
         return wrong_use("completion", f"'{words[0]}' is none of the shells {', '.join(SCRIPTS)}")

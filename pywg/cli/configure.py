@@ -1,19 +1,7 @@
 """``pywg set | setconf | addconf | syncconf``: in words or a file, out a changed interface.
 
-    pywg set INTERFACE [listen-port PORT] [fwmark MARK] [private-key FILE]
-        [peer KEY [remove] [preshared-key FILE] [endpoint HOST:PORT] [persistent-keepalive SECONDS]
-            [allowed-ips [+|-]IP/CIDR[,[+|-]IP/CIDR]...]]...
-    pywg setconf INTERFACE FILE     the interface is as FILE says and has nothing else
-    pywg addconf INTERFACE FILE     what FILE says is added
-    pywg syncconf INTERFACE FILE    as setconf, by changing only what differs: sessions go on
-
-FILE may be /dev/stdin, a FIFO or ``<(...)``. Only public keys stand on the command line; others come from
-files, of which an empty one clears the key. On success nothing is printed, but warnings on standard error.
-Exit status 1: nothing was changed; but if the interface refused a part, what came before it stays (a set is
-not transactional).
-
-Environment: WG_ENDPOINT_RESOLUTION_RETRIES, how often a name that cannot be resolved now is tried again: a
-number (15 without it) or ``infinity``.
+Nothing is printed but warnings, on standard error. Rules kept: nothing is changed before all of the words or
+the file has been read; secret keys come from files only, for others can see command lines.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,7 +24,7 @@ ChangeOf = Callable[[WgConfig, Control, change.Resolve], DeviceChange]
 def set(words: Sequence[str]) -> int:  # noqa: A001 (the command's name)
     """What the words name is changed, all else stays. Returns the exit status."""
     if len(words) < 2:
-        return wrong_use("set")
+        return wrong_use("set", "expected an interface and what to change of it")
     return _apply(
         words[0],
         lambda: parse_set(words[1:], read_key_file),
@@ -65,7 +53,7 @@ def syncconf(words: Sequence[str]) -> int:
 
 def _apply_file(command: str, words: Sequence[str], change_of: ChangeOf) -> int:
     if len(words) != 2:
-        return wrong_use(command)
+        return wrong_use(command, "expected an interface and a file")
     name, file = words
     return _apply(name, lambda: read_wg_config(file), change_of, source=file)
 

@@ -3,11 +3,14 @@
 The status is 0 only if three pings were answered and the page said what it should.
 """
 
-import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
+from pywg.cli.options import UsageError, take
+from pywg.cli.output import wrong_use
 from pywg.demo import record, unprivileged
 from pywg.demo.clean import clean_up
 from pywg.demo.lab import Lab
@@ -16,13 +19,35 @@ from pywg.demo.walk import Options, StartDaemon, Walk
 from pywg.engine.choose import PREFERENCES
 from pywg.uapi.client import UapiError
 
+KEEP: Final = "--keep"
+CLEAN: Final = "--clean"
+ENGINE: Final = "--engine"
+SECONDS: Final = "--seconds"
+
+_LONGEST: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the words ask for."""
+
+    clean: bool
+    keep: bool
+    engine: str
+    """One of `PREFERENCES`."""
+    seconds: float
+    """Length of each TCP transfer; 0: none."""
+
 
 def main(arguments: Sequence[str], start_daemon: StartDaemon | None = None) -> int:
     """Run the demo, or clean up after kept ones. `start_daemon` replaces pywg by another daemon."""
     if not sys.platform.startswith("linux"):
         sys.stderr.write("pywg demo: it is made of Linux network namespaces; this system has none\n")
         return 1
-    chosen = _parser().parse_args(list(arguments))
+    try:
+        chosen = parse(arguments)
+    except UsageError as error:
+        return wrong_use("demo", str(error))
     try:
         if chosen.clean:
             return _clean()
@@ -34,23 +59,21 @@ def main(arguments: Sequence[str], start_daemon: StartDaemon | None = None) -> i
         return 128 + signal.SIGINT
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="pywg demo",
-        description="Two WireGuard peers in network namespaces of their own ping each other, fetch a page, "
-        "are measured and shown. Leaves nothing behind.",
-    )
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--keep", action="store_true", help="leave the tunnel up and say what to try")
-    what.add_argument("--clean", action="store_true", help="remove what --keep left up")
-    parser.add_argument("--engine", choices=PREFERENCES, default="auto", help="data plane (PYWG_ENGINE)")
-    parser.add_argument(
-        "--seconds", type=float, default=3.0, metavar="N", help="length of each TCP transfer, 0: none (3)"
-    )
-    return parser
+def parse(words: Sequence[str]) -> Request:
+    """Raises UsageError."""
+    taken = take(words, flags=(KEEP, CLEAN), valued={ENGINE: "ENGINE", SECONDS: "N"})
+    engine = taken.values.get(ENGINE, "auto")
+    if taken.words:
+        raise UsageError(f"expected options only, got '{taken.words[0]}'")
+    if {KEEP, CLEAN} <= taken.flags:
+        raise UsageError(f"expected {KEEP} or {CLEAN}, got both")
+    if engine not in PREFERENCES:
+        raise UsageError(f"{ENGINE} '{engine}': expected one of {', '.join(PREFERENCES)}")
+    seconds = taken.seconds(SECONDS, 3.0, least=0, most=_LONGEST)
+    return Request(CLEAN in taken.flags, KEEP in taken.flags, engine, seconds)
 
 
-def _demo(chosen: argparse.Namespace, start_daemon: StartDaemon | None) -> int:
+def _demo(chosen: Request, start_daemon: StartDaemon | None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     nested = not unprivileged.may_make_namespaces()

@@ -6,8 +6,12 @@ kept: nothing is changed.
 
 import shutil
 from collections.abc import Sequence
+from typing import Final
 
+from pywg.cli.options import Taken, UsageError, take
 from pywg.cli.output import put, tell, wants_color, wrong_use
+
+JSON: Final = "--json"
 
 
 def main(words: Sequence[str]) -> int:
@@ -17,17 +21,18 @@ def main(words: Sequence[str]) -> int:
     from pywg.doctor.look import look  # noqa: PLC0415 (import time)
     from pywg.uapi.client import UapiError  # noqa: PLC0415 (import time)
 
-    named = [word for word in words if word != "--json"]
-    if len(named) > 1 or any(word.startswith("-") for word in named):
-        wrong_use("doctor")
+    try:
+        taken = parse(words)
+    except UsageError as error:
+        wrong_use("doctor", str(error))
         return NOT_LOOKED
     try:
-        findings = judge(look(named[0] if named else None))
+        findings = judge(look(taken.words[0] if taken.words else None))
     except (ConfigError, UapiError, OSError) as error:
         tell(str(error))
         return NOT_LOOKED
     status = exit_status(findings)
-    if "--json" in words:
+    if JSON in taken.flags:
         import json  # noqa: PLC0415 (only this form needs it)
 
         from pywg.doctor.render import as_json  # noqa: PLC0415 (as above)
@@ -37,3 +42,11 @@ def main(words: Sequence[str]) -> int:
 
     width = min(shutil.get_terminal_size().columns, 100)
     return put(text(findings, width=width, color=wants_color())) or status
+
+
+def parse(words: Sequence[str]) -> Taken:
+    """`JSON`, and at most one word. Raises UsageError."""
+    taken = take(words, flags=(JSON,))
+    if len(taken.words) > 1:
+        raise UsageError(f"expected at most one interface or file, got {len(taken.words)}")
+    return taken

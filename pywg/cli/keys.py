@@ -1,12 +1,8 @@
 """``pywg genkey | genpsk | pubkey``: new keys on standard output, and a private key's public one.
 
-    pywg genkey > private           32 random bytes, clamped (RFC 7748), in base64, and a newline
-    pywg genpsk > preshared         32 random bytes
-    pywg pubkey < private > public  exactly 44 characters of base64, then nothing but white space
-
-None takes a word. A key goes nowhere but to standard output; if that is a file which every user may read,
-genkey and genpsk warn on standard error (``umask 077`` makes one that is not). A wrong key is told without
-repeating it. Rule kept: wg(8), genkey.c and pubkey.c.
+In: for pubkey a private key on standard input. Out: a key and a newline on standard output, and nowhere else.
+Rules kept: wg(8), genkey.c and pubkey.c; a wrong key is told without repeating it, and so is a word after the
+command, which may be one.
 """
 
 import errno
@@ -30,21 +26,21 @@ _FILLING: Final = b"\0\t\n\v\f\r "
 def genkey(words: Sequence[str]) -> int:
     """A new private key. Returns the exit status."""
     if words:
-        return wrong_use("genkey")
+        return wrong_use("genkey", "genkey takes no words")
     return _put_secret(clamp(os.urandom(_KEY_SIZE)))
 
 
 def genpsk(words: Sequence[str]) -> int:
     """A new preshared key. Returns the exit status."""
     if words:
-        return wrong_use("genpsk")
+        return wrong_use("genpsk", "genpsk takes no words")
     return _put_secret(os.urandom(_KEY_SIZE))
 
 
 def pubkey(words: Sequence[str]) -> int:
     """The public key of the private one on standard input. Returns the exit status."""
     if words:
-        return wrong_use("pubkey")
+        return wrong_use("pubkey", "pubkey takes no words; it reads the private key from standard input")
     try:
         private_key = _read_key()
     except KeyTextError as error:

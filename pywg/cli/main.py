@@ -1,8 +1,7 @@
 """Which command is meant: in the arguments, out the exit status.
 
 Rule kept: no traceback gets out, whatever happens, for its last line may be a key. Start-up is paid for twice
-(the daemon starts itself again), so only the module of the command that was asked for is imported, and
-nothing here needs argparse.
+(the daemon starts itself again), so only the module of the command that was asked for is imported.
 """
 
 import resource

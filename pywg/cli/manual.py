@@ -5,7 +5,7 @@ What is said stands in pywg/manual, which no other command imports unless it was
 
 from collections.abc import Sequence
 
-from pywg.cli.output import put, tell, wrong_use
+from pywg.cli.output import put, tell, tell_usage, wrong_use
 from pywg.manual.page import commands
 from pywg.manual.text import help_on, overview, synopsis, usage_lines
 
@@ -19,7 +19,7 @@ def usage(word: str) -> str:
 def main(words: Sequence[str]) -> int:
     """Help on the one command or topic named, or the overview. Returns the exit status."""
     if len(words) > 1:
-        return wrong_use("help")
+        return wrong_use("help", f"expected at most one command or topic, got {len(words)} words")
     text = help_on(words[0]) if words else overview()
     if text is None:
         tell(f"there is no help on '{words[0]}'; 'pywg help' lists what there is")
@@ -29,4 +29,5 @@ def main(words: Sequence[str]) -> int:
 
 def nothing_asked(_words: Sequence[str]) -> int:
     """Neither an interface nor a command was named."""
-    return wrong_use("")
+    tell_usage("")
+    return 1

@@ -10,7 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pywg.cli.options import UsageError, take
 from pywg.cli.output import put, tell, wrong_use
+
+INTERVAL: Final = "--interval"
+ONCE: Final = "--once"
 
 _SHORTEST: Final = 0.1
 _LONGEST: Final = 3600.0
@@ -26,10 +30,6 @@ class Request:
     interval: float
     """Seconds."""
     once: bool
-
-
-class UsageError(Exception):
-    """The words cannot be followed; the text says which and what was expected."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -70,26 +70,6 @@ def main(words: Sequence[str]) -> int:
 
 def parse(words: Sequence[str]) -> Request:
     """Raises UsageError."""
-    names, interval, once = [], 1.0, False
-    rest = iter(words)
-    for word in rest:
-        option, equals, value = word.partition("=")
-        if option == "--interval":
-            interval = _interval(value if equals else next(rest, ""))
-        elif word == "--once":
-            once = True
-        elif word.startswith("-"):
-            raise UsageError(f"unknown option '{word}'; expected --interval SECONDS or --once")
-        else:
-            names.append(word)
-    return Request(tuple(names), interval, once)
-
-
-def _interval(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not _SHORTEST <= seconds <= _LONGEST:  # Nor is NaN.
-        raise UsageError(f"--interval '{text}': expected seconds from {_SHORTEST:g} to {_LONGEST:g}")
-    return seconds
+    taken = take(words, flags=(ONCE,), valued={INTERVAL: "SECONDS"})
+    interval = taken.seconds(INTERVAL, 1.0, least=_SHORTEST, most=_LONGEST)
+    return Request(taken.words, interval, ONCE in taken.flags)

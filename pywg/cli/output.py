@@ -62,14 +62,18 @@ def wants_color() -> bool:
     return mode == "always" or (mode != "never" and sys.stdout is not None and sys.stdout.isatty())
 
 
-def wrong_use(command: str, problem: str = "") -> int:
-    """Say what is wrong with the words after `command` and how it is used. Returns exit status 1."""
+def wrong_use(command: str, problem: str) -> int:
+    """Say what is wrong with the words after `command`, then how it is used. Returns exit status 1."""
+    tell(problem)
+    tell_usage(command)
+    return 1
+
+
+def tell_usage(command: str) -> None:
+    """Say on standard error how `command` is used; with "", how pywg is."""
     from pywg.cli.manual import usage  # noqa: PLC0415 (only wrong use needs it)
 
-    if problem:
-        tell(problem)
-    _write_error(usage(command).rstrip("\n") + "\n")
-    return 1
+    _write_error(usage(command))
 
 
 def _write_error(text: str) -> None:

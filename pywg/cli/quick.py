@@ -1,16 +1,7 @@
-"""``pywg up | down | save | strip NAME|FILE``: wg-quick(8) without wg-quick.
+"""``pywg up | down | save | strip``: wg-quick(8) without wg-quick.
 
-Forms: ``up [--kernel] NAME|FILE``, ``down NAME|FILE``, ``save NAME|FILE``, ``strip NAME|FILE``. NAME is
-looked for as /etc/wireguard/NAME.conf; FILE is a path that ends in NAME.conf, where NAME is the interface.
-``--kernel``: the kernel's WireGuard is the device, where it has one; by default pywg is.
-
-Environment: WG_QUICK_USERSPACE_IMPLEMENTATION, a program other than ``pywg`` that is to be the device
-(wg-quick asks the kernel first, we do only with --kernel); WG_ENDPOINT_RESOLUTION_RETRIES as for ``set``;
-LOG_LEVEL and PYWG_ENGINE as for the daemon. All but ``strip`` need root.
-
-Exit status: 0; 1 for an error; 2 where the system refuses a link, address, route or rule (ip(8)'s status,
-which wg-quick passes on); a hook's own where a hook fails; 128 + N after signal N. What is done is echoed on
-standard error.
+In: an interface's name or its file. Out: a changed system; what is done is echoed on standard error. Rule
+kept: the exit statuses of wg-quick(8), which passes on those of ip(8) and of hooks.
 """
 
 import os
@@ -19,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Final
 
+from pywg.cli.options import Taken, UsageError, take
 from pywg.cli.output import echo, put, tell, wrong_use
 from pywg.config.locate import Located, find_config, read_config, read_stripped
 from pywg.config.model import ConfigError, QuickConfig
@@ -39,47 +31,47 @@ from pywg.uapi.client import UapiError
 KERNEL: Final = "--kernel"
 REFUSED: Final = 2
 
-Action = Callable[[QuickConfig, Host], None]
+Action = Callable[[QuickConfig, Host, Taken], None]
 
 
 def up(words: Sequence[str]) -> int:
     """Bring an interface up."""
-    implementation = Implementation.chosen(os.environ, kernel=KERNEL in words)
-    rest = [word for word in words if word != KERNEL]
-    return _run("up", rest, lambda config, host: bring_up(config, implementation, host))
+    return _run("up", words, _bring_up, flags=(KERNEL,))
 
 
 def down(words: Sequence[str]) -> int:
     """Take an interface down."""
-    return _run("down", words, take_down)
+    return _run("down", words, lambda config, host, _: take_down(config, host))
 
 
 def save(words: Sequence[str]) -> int:
     """Write an interface's present state into its configuration file."""
-    return _run("save", words, lambda config, host: write_down(config, find_wireguard(config, host), host))
+    return _run("save", words, lambda config, host, _: write_down(config, find_wireguard(config, host), host))
 
 
 def strip(words: Sequence[str]) -> int:
     """Print what of a file is for wg(8)."""
-    if not _is_one(words):
-        return wrong_use("strip")
     try:
-        return put(read_stripped(_find(words[0])))
+        return put(read_stripped(_find(_take_one(words).words[0])))
+    except UsageError as error:
+        return wrong_use("strip", str(error))
     except ConfigError as error:
         tell(str(error))
         return 1
 
 
-def _run(command: str, words: Sequence[str], action: Action) -> int:
+def _run(command: str, words: Sequence[str], action: Action, flags: Sequence[str] = ()) -> int:
     """What up, down and save have in common."""
-    if not _is_one(words):
-        return wrong_use(command)
+    try:
+        taken = _take_one(words, flags)
+    except UsageError as error:
+        return wrong_use(command, str(error))
     if os.geteuid() != 0:
-        tell(f"run as root: sudo pywg {command} {words[0]}")
+        tell(f"run as root: sudo pywg {' '.join((command, *words))}")
         return 1
     with Interruption() as interruption:
         try:
-            _act(action, words[0], interruption)
+            _act(action, taken, interruption)
         except Interrupted as interrupted:
             return 128 + interrupted.number
         except Exception as error:  # noqa: BLE001 (a traceback's last line may hold a secret)
@@ -88,8 +80,8 @@ def _run(command: str, words: Sequence[str], action: Action) -> int:
     return 0
 
 
-def _act(action: Action, name_or_file: str, interruption: Interruption) -> None:
-    config = read_config(_find(name_or_file))
+def _act(action: Action, taken: Taken, interruption: Interruption) -> None:
+    config = read_config(_find(taken.words[0]))
     for warning in config.wg.warnings:
         tell(f"warning: {warning}")
     system = _open_system()
@@ -102,7 +94,7 @@ def _act(action: Action, name_or_file: str, interruption: Interruption) -> None:
             tell=tell,
             interruption=interruption,
         )
-        action(config, host)
+        action(config, host, taken)
 
 
 def _open_system() -> System:
@@ -116,8 +108,16 @@ def _open_system() -> System:
     return system_linux.open_system(echo)
 
 
-def _is_one(words: Sequence[str]) -> bool:
-    return len(words) == 1 and not words[0].startswith("-")
+def _bring_up(config: QuickConfig, host: Host, taken: Taken) -> None:
+    bring_up(config, Implementation.chosen(os.environ, kernel=KERNEL in taken.flags), host)
+
+
+def _take_one(words: Sequence[str], flags: Sequence[str] = ()) -> Taken:
+    """Options and the one name or file. Raises UsageError."""
+    taken = take(words, flags=flags)
+    if len(taken.words) != 1:
+        raise UsageError(f"expected one interface or file, got {len(taken.words) or 'none'}")
+    return taken
 
 
 def _find(name_or_file: str) -> Located:

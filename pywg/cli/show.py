@@ -1,72 +1,71 @@
 """``pywg show`` and ``showconf``: in the words, out what interfaces tell, byte for byte as wg(8) prints it.
 
-    pywg show [INTERFACE | all | interfaces] [--json]
-    pywg show {INTERFACE | all} FIELD
-    pywg showconf INTERFACE
-
-Without words, all interfaces, sorted by name (wg has the directory's order). One that cannot be read is told
-on standard error and the others are shown; the exit status is 1 only if none could be read, as with wg. FIELD
-is one of `uapi.show_fields.FIELDS`; after ``all``, the interface's name is the first column.
-
---json: an object by interface, in it one by peer's public key, with the names of wireguard-tools' wg-json
-(publicKey, listenPort, latestHandshake, transferRx, allowedIps ...). Private and preshared keys are in it
-only with WG_HIDE_KEYS=never; else they are left out, and not "(hidden)".
-
-Environment: WG_COLOR_MODE ``always`` or ``never``; anything else: colours on a terminal. WG_HIDE_KEYS
-``never`` shows private and preshared keys, anything else hides them; fields, ``dump`` and showconf tell them
-in any case.
+Rules kept: the forms and exit statuses of wg(8), show.c; of several interfaces one that cannot be read does
+not hold up the others. Unlike wg, which has the directory's order, we sort them by name.
 """
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from typing import Final
 
-from pywg.cli.output import put, tell, wants_color, wrong_use
+from pywg.cli.options import UsageError, take
+from pywg.cli.output import put, tell, tell_usage, wants_color, wrong_use
 from pywg.control import interfaces, open_control
 from pywg.show.fields import FIELDS, field_text
 from pywg.show.pretty import pretty
 from pywg.uapi.client import UapiError
 from pywg.uapi.model import DeviceState
 
+JSON: Final = "--json"
+
 
 def show(words: Sequence[str]) -> int:
     """Returns the exit status."""
     try:
-        return _action(words)()
+        taken = take(words, flags=(JSON,))
+        return _show_as_json(taken.words) if JSON in taken.flags else _show(taken.words)
+    except UsageError as error:
+        return wrong_use("show", str(error))
     except UapiError as error:
         tell(str(error))
         return 1
 
 
-def _action(words: Sequence[str]) -> Callable[[], int]:
-    """What is to be done, which may raise UapiError and returns an exit status."""
-    as_json = "--json" in words
-    action: Callable[[], int] = partial(wrong_use, "show")
-    match [word for word in words if word != "--json"]:
+def _show(words: Sequence[str]) -> int:
+    """Raises UsageError and UapiError."""
+    match words:
         case [] | ["all"]:
-            action = _all_as_json if as_json else _all
-        case ["interfaces"] if not as_json:
-            action = _interfaces
-        case ["interfaces", *_]:
-            pass
+            return _all()
         case ["help"]:
-            action = _help
-        case [name]:
-            action = partial(_one_as_json if as_json else _one, name)
-        case ["all", field] if not as_json:
-            action = partial(_all, field)
-        case [name, field] if not as_json:
-            action = partial(_one, name, field)
-    return action
+            return _help()
+        case ["interfaces"]:
+            return _interfaces()
+        case ["all", field]:
+            return _all(field)
+        case [name] | [name, _] if name != "interfaces":
+            return _one(*words)
+        case _:
+            raise UsageError("expected at most an interface and a field, and nothing after 'interfaces'")
+
+
+def _show_as_json(words: Sequence[str]) -> int:
+    """Raises UsageError and UapiError."""
+    match words:
+        case [] | ["all"]:
+            return _all_as_json()
+        case [name] if name != "interfaces":
+            return _one_as_json(name)
+        case _:
+            raise UsageError(f"with {JSON} expected an interface or 'all', and no field")
 
 
 def showconf(words: Sequence[str]) -> int:
     """Returns the exit status."""
-    from pywg.show.conf import showconf as conf_of  # noqa: PLC0415 (show needs nothing of configurations)
+    from pywg.show.conf import showconf as conf_of  # noqa: PLC0415 (show does not need it)
 
     if len(words) != 1:
-        return wrong_use("showconf")
+        return wrong_use("showconf", "expected one interface")
     try:
         state = open_control(words[0]).get()
     except UapiError as error:
@@ -77,7 +76,7 @@ def showconf(words: Sequence[str]) -> int:
 
 def _help() -> int:
     """Asked for in wg's way: standard error, and yet success."""
-    wrong_use("show")
+    tell_usage("show")
     return 0
 
 
@@ -123,12 +122,14 @@ def _state(name: str) -> DeviceState | None:
 
 
 def _put(name: str, state: DeviceState, field: str | None, *, with_name: bool = False) -> int:
-    """All of it for people, or one field for scripts."""
+    """All of it for people, or one field for scripts. Raises UsageError if there is no such field."""
     if field is None:
         now = time.time_ns()
         return put(pretty(name, state, now=now, hide_keys=_hides_keys(), color=wants_color()))
     if field not in FIELDS:
-        return wrong_use("show", f"show: unknown field {field!r}; expected one of {', '.join(FIELDS)}")
+        from pywg.config.values import quoted  # noqa: PLC0415 (only wrong use needs it)
+
+        raise UsageError(f"unknown field {quoted(field)}; expected one of {', '.join(FIELDS)}")
     return put(field_text(field, state, name=name if with_name else ""))
 
 

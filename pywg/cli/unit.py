@@ -23,7 +23,7 @@ SEARCHED: Final = frozenset({"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "
 def main(words: Sequence[str]) -> int:
     """Returns the exit status."""
     if len(words) > 1:
-        return wrong_use("unit")
+        return wrong_use("unit", f"expected at most one of the units {', '.join(UNITS)}")
     file = UNITS.get(words[0] if words else "up")
     if file is None:
         return wrong_use("unit", f"'{words[0]}' is none of the units {', '.join(UNITS)}")

@@ -4,14 +4,13 @@ import os
 from collections.abc import Sequence
 
 from pywg import __version__
-from pywg.cli.output import put, tell
+from pywg.cli.output import put, tell, wrong_use
 
 
 def main(arguments: Sequence[str]) -> int:
     """Takes no arguments."""
     if arguments:
-        tell(f"--version takes no argument, got '{arguments[0]}'")
-        return 1
+        return wrong_use("version", f"version takes no argument, got '{arguments[0]}'")
     from pywg.engine.choose import EngineUnavailableError, describe_choice, native_cipher  # noqa: PLC0415 (not needed above)
 
     try:

@@ -70,7 +70,7 @@ ENVIRONMENT: Final = Section(
                 Entry(
                     "WG_COLOR_MODE", "colours: `always`, `never`, or `auto` for a terminal only, the default"
                 ),
-                Entry("WG_HIDE_KEYS", "`never`: `show` does not hide secret keys"),
+                Entry("WG_HIDE_KEYS", "`never`: `show` does not hide secret keys, and has them in its JSON"),
                 Entry(
                     "WG_ENDPOINT_RESOLUTION_RETRIES",
                     "how often to try again when the name of an endpoint cannot be resolved for now: a "

@@ -24,7 +24,7 @@ UP: Final = Command(
     description="""
         Makes the interface, with pywg's own daemon behind it; gives it keys, peers and addresses; sets
         its MTU and the link up; then name servers, and routes to the allowed IPs of all peers. Each step
-        is told in a line that starts with `[#]`. If one fails, all are undone.
+        is told on standard error, in a line that starts with `[#]`. If one fails, all are undone.
 
         A peer that is allowed 0.0.0.0/0 or ::/0 gets all traffic. Routing rules then keep the encrypted
         packets themselves out of the tunnel, and firewall rules drop packets for the tunnel's

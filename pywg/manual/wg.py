@@ -11,20 +11,28 @@ _INTERFACE: Final = Argument(
     "INTERFACE", "a WireGuard interface, whatever implementation runs it", (Fills.INTERFACE,)
 )
 _FILE: Final = Argument(
-    "FILE", "a configuration file without the settings that only `up` and `down` understand", (Fills.FILE,)
+    "FILE",
+    "a configuration file without the settings that only `up` and `down` understand, or /dev/stdin",
+    (Fills.FILE,),
 )
 _KEY_FILE: Final = Argument("FILE", fills=(Fills.FILE,))
+_STATUS: Final = """
+    0; 1 for an error. Then nothing was changed, unless the interface refused a part: what comes before
+    that part stays changed.
+"""
 
 SHOW: Final = Command(
     word="show",
     forms=("show [--json] [INTERFACE | all | interfaces]", "show {INTERFACE | all} FIELD"),
     summary="show interfaces and their peers",
     description="""
-        Shows one interface or, by default, all of them; the peers with the newest handshake come first.
+        Shows one interface or, by default, all of them by name; the peers with the newest handshake come
+        first.
         Keys that must stay secret are shown as `(hidden)`, unless WG_HIDE_KEYS says otherwise.
 
         With a FIELD it prints that alone, for scripts: a line for each peer, its parts separated by tabs;
-        after `all`, the interface's name comes first. What is not set is `(none)` or `off`.
+        after `all`, the interface's name comes first. What is not set is `(none)` or `off`; secret keys
+        are not hidden.
 
         As JSON it has the names of wg-json, an object for each interface and in it one for each peer.
         Secret keys are left out, unless WG_HIDE_KEYS is `never`.
@@ -61,6 +69,10 @@ SHOW: Final = Command(
         ),
     ),
     options=(Option(("--json",), "print everything as JSON"),),
+    status="""
+        0; 1 if no interface could be read. One of several that cannot be is told on standard error, and
+        the others are shown.
+    """,
     examples=(
         Example(("pywg show",), "everything, for people"),
         Example(("pywg show wg0 latest-handshakes",), "when each peer was last heard of, for a script"),
@@ -92,8 +104,8 @@ SET: Final = Command(
         Changes what is named and leaves the rest. What follows `peer` KEY is of that peer, up to the next
         `peer`; a peer that is not there yet is added.
 
-        Secret keys are read from files, for every user of the machine can see the words of a command. An
-        empty file, such as /dev/null, takes the key away.
+        Secret keys are read from files, such as /dev/stdin, for every user of the machine can see the words
+        of a command. An empty file, such as /dev/null, takes the key away.
     """,
     arguments=(_INTERFACE,),
     settings=(
@@ -143,6 +155,7 @@ SET: Final = Command(
             Argument("IP/CIDR"),
         ),
     ),
+    status=_STATUS,
     examples=(
         Example(("pywg set wg0 listen-port 51820 private-key ./private",), "set the port and the key"),
         Example(
@@ -159,6 +172,7 @@ SETCONF: Final = Command(
     summary="replace an interface's configuration by a file's",
     description="Sets the interface to what the file says. What the file does not mention is taken away.",
     arguments=(_INTERFACE, _FILE),
+    status=_STATUS,
 )
 
 ADDCONF: Final = Command(
@@ -167,6 +181,7 @@ ADDCONF: Final = Command(
     summary="add a file's configuration to an interface's",
     description="Sets what the file says and leaves everything else as it is.",
     arguments=(_INTERFACE, _FILE),
+    status=_STATUS,
 )
 
 SYNCCONF: Final = Command(
@@ -178,6 +193,7 @@ SYNCCONF: Final = Command(
         sessions of unchanged peers go on.
     """,
     arguments=(_INTERFACE, _FILE),
+    status=_STATUS,
     examples=(Example(("pywg syncconf wg0 <(pywg strip wg0)",), "after an edit of /etc/wireguard/wg0.conf"),),
 )
 
@@ -186,8 +202,8 @@ GENKEY: Final = Command(
     forms=("genkey",),
     summary="print a new private key",
     description="""
-        Prints a random private key of Curve25519 in base64. If standard output is a file that others may
-        read, a warning goes to standard error.
+        Prints a random private key of Curve25519 in base64. If standard output is a file that every user
+        may read, a warning goes to standard error; `umask 077` prevents that.
     """,
     examples=(
         Example(("umask 077", "pywg genkey | tee private | pywg pubkey > public"), "a pair of keys in files"),
@@ -207,7 +223,10 @@ PUBKEY: Final = Command(
     word="pubkey",
     forms=("pubkey",),
     summary="print the public key of a private key",
-    description="Reads a private key in base64 from standard input and prints its public key.",
+    description="""
+        Reads a private key in base64 from standard input, where nothing else may stand, and prints its
+        public key.
+    """,
 )
 
 GROUP: Final = Group(

@@ -52,7 +52,8 @@ def _private_key(state: DeviceState) -> str:
 
 
 def _public_key(state: DeviceState) -> str:
-    return _NONE if state.public_key is None else key_to_base64(state.public_key)
+    key = state.public_key
+    return _NONE if key is None else key_to_base64(key)
 
 
 def _fwmark(state: DeviceState) -> str:

@@ -75,8 +75,9 @@ def pretty(name: str, state: DeviceState, *, now: int, hide_keys: bool = True, c
 
 def _interface_lines(name: str, state: DeviceState, ink: _Ink, *, hide_keys: bool) -> Iterator[str]:
     yield f"{ink.reset}{ink.label('interface', _GREEN)}: {ink.interface(name)}"
-    if state.public_key is not None:
-        yield f"  {ink.label('public key')}: {key_to_base64(state.public_key)}"
+    public_key = state.public_key
+    if public_key is not None:
+        yield f"  {ink.label('public key')}: {key_to_base64(public_key)}"
         yield f"  {ink.label('private key')}: {_secret(state.private_key, hide=hide_keys)}"
     if state.listen_port:
         yield f"  {ink.label('listening port')}: {state.listen_port}"

@@ -135,7 +135,10 @@ def test_completion_prints_the_script(shell: str, name: str, capfd: pytest.Captu
 @pytest.mark.parametrize("words", [[], ["bash", "zsh"]])
 def test_completion_of_one_shell_only(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", *words]) == 1
-    assert capsys.readouterr() == ("", "usage: pywg completion SHELL\n")
+    assert capsys.readouterr() == (
+        "",
+        "pywg: expected one of the shells bash, zsh, fish\nusage: pywg completion SHELL\n",
+    )
 
 
 def test_completion_of_an_unknown_shell_names_those_known(capsys: pytest.CaptureFixture[str]) -> None:

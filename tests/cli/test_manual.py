@@ -3,15 +3,17 @@
 import ast
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from pywg.cli.demo import _parser
 from pywg.cli.main import COMMANDS, HELP, main
 from pywg.cli.manual import usage
+from pywg.cli.options import UsageError
 from pywg.config.model import PEER_SETTINGS, QUICK_SETTINGS, WG_INTERFACE_SETTINGS
+from pywg.engine.choose import PREFERENCES
 from pywg.manual import SHARE
 from pywg.manual.generate import share_files
 from pywg.manual.model import Argument, Command, Option
@@ -84,14 +86,24 @@ class TestCommand:
         assert [text for text in (*phrases, command.description, command.status) if text.count("`") % 2] == []
 
 
-def test_options_of_the_demo_are_its_parsers() -> None:
-    parsed = {name for action in _parser()._actions for name in action.option_strings}
-    assert parsed - HELP == option_names(commands()["demo"])
-    (engine,) = (action for action in _parser()._actions if action.dest == "engine")
+def test_engines_of_the_demo_are_those_that_there_are() -> None:
     (option,) = (option for option in commands()["demo"].options if option.names == ("--engine",))
     assert option.value is not None
-    assert engine.choices is not None
-    assert {word.text for word in option.value.words} == set(engine.choices)
+    assert {word.text for word in option.value.words} == set(PREFERENCES)
+
+
+@pytest.mark.parametrize("word", ["show", "up", "down", "save", "strip", "doctor", "monitor", "demo"])
+def test_every_option_is_taken_and_no_other(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command itself lets `take` know."""
+    known: set[str] = set()
+
+    def take(_: object, *, flags: Iterable[str] = (), valued: Iterable[str] = ()) -> NoReturn:
+        known.update(flags, valued)
+        raise UsageError("enough is known")
+
+    monkeypatch.setattr(f"{COMMANDS[word].partition(':')[0]}.take", take)
+    assert main([word]) == (2 if word == "doctor" else 1)
+    assert known == option_names(commands()[word])
 
 
 def test_fields_of_show_are_those_that_there_are() -> None:
@@ -187,7 +199,10 @@ def test_usage_is_a_line_for_each_form() -> None:
 
 def test_help_on_two_words_at_once_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["help", "show", "set"]) == 1
-    assert capsys.readouterr() == ("", "usage: pywg help [COMMAND]\n")
+    assert capsys.readouterr() == (
+        "",
+        "pywg: expected at most one command or topic, got 2 words\nusage: pywg help [COMMAND]\n",
+    )
 
 
 @pytest.mark.parametrize("name", share_files())

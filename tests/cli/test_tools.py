@@ -333,7 +333,33 @@ def test_json_where_one_does_not_answer(machine: Machine) -> None:
 def test_json_of_what_is_for_scripts_already(machine: Machine, words: str) -> None:
     done = machine.pywg(["show", *words.split()])
     assert (done.out, done.status) == ("", 1)
-    assert done.error.startswith("usage: pywg show ")
+    assert done.error.startswith(
+        "pywg: with --json expected an interface or 'all', and no field\nusage: pywg show "
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("show --foo", "unknown option '--foo'; expected --json"),
+        ("show a b c", "expected at most an interface and a field, and nothing after 'interfaces'"),
+        ("show interfaces x", "expected at most an interface and a field, and nothing after 'interfaces'"),
+        (f"show pywg0 {PRIVATE}", "unknown field (hidden); expected one of public-key, private-key, "),
+        ("showconf", "expected one interface"),
+        ("set pywg0", "expected an interface and what to change of it"),
+        ("syncconf pywg0", "expected an interface and a file"),
+        (f"genkey {PRIVATE}", "genkey takes no words"),
+        (f"genpsk {PRIVATE}", "genpsk takes no words"),
+        (f"pubkey {PRIVATE}", "pubkey takes no words; it reads the private key from standard input"),
+    ],
+)
+def test_wrong_use_has_a_reason_and_then_the_usage(machine: Machine, words: str, sentence: str) -> None:
+    done = machine.pywg(words.split())
+    assert (done.out, done.status) == ("", 1)
+    first, usage = done.error.split("\n", 1)
+    assert first.startswith(f"pywg: {sentence}")
+    assert usage.startswith(f"usage: pywg {words.split(maxsplit=1)[0]}")
+    assert PRIVATE not in done.error
 
 
 def test_replies_of_other_implementations(machine: Machine) -> None:

@@ -1,57 +1,20 @@
 """What is written is read as what it was. That it is word for word as theirs is tested in test_same_as_*."""
 
 from dataclasses import replace
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_interface
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pywg.config.change import setconf_change
 from pywg.config.model import Hooks, QuickConfig, Table, WgConfig
 from pywg.config.parse import parse_quick, parse_wg
 from pywg.config.write import quick_file_text
-from pywg.endpoint import Endpoint
-from pywg.net.resolve import resolver
 from pywg.show.conf import showconf
-from pywg.uapi.model import DeviceState, PeerState
-from tests.uapi.fake import FakeDevice
-from tests.uapi.strategies import device_states
+from pywg.uapi.model import DeviceState
+from tests.uapi.strategies import configurable_states
 
 PATH = Path("/etc/wireguard/wg0.conf")
-STATES = device_states.filter(
-    # A prefix has one owner, and a peer is there once; the scope of no interface is not to be resolved.
-    lambda state: (
-        len({peer.public_key for peer in state.peers}) == len(state.peers)
-        and all(len(set(peer.allowed_ips)) == len(peer.allowed_ips) for peer in state.peers)
-        and all(peer.endpoint is None or not peer.endpoint.scope_id for peer in state.peers)
-    )
-)
-
-
-def configuration(state: DeviceState) -> DeviceState:
-    """Without what only time brings."""
-    peers = (replace(peer, last_handshake_ns=0, tx_bytes=0, rx_bytes=0) for peer in state.peers)
-    return replace(state, peers=tuple(peers))
-
-
-@given(STATES)
-def test_showconf_there_and_back(state: DeviceState) -> None:
-    device = FakeDevice()
-    change = setconf_change(parse_wg(showconf(state), "f"), resolver(environ={}))
-    assert change.listen_port == state.listen_port
-    device.apply(replace(change, listen_port=None))  # The fake keeps a port for itself.
-    assert replace(device.state, listen_port=state.listen_port) == configuration(state)
-
-
-def test_addresses_are_written_as_the_c_library_does() -> None:
-    prefixes = (ip_network("::ffff:192.0.2.1/128"), ip_network("::c000:201/128"), ip_network("2001:db8::/32"))
-    peer = PeerState(bytes(32), endpoint=Endpoint("::ffff:c000:201", 5), allowed_ips=prefixes)
-    text = showconf(DeviceState(peers=(peer,)))
-    assert "AllowedIPs = ::ffff:192.0.2.1/128, ::192.0.2.1/128, 2001:db8::/32\n" in text
-    assert "Endpoint = [::ffff:192.0.2.1]:5\n" in text
-
-
 WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"]), min_size=1, max_size=20)
 COMMANDS = st.lists(st.lists(WORDS, min_size=1, max_size=3).map(" ".join), max_size=3).map(tuple)
 ADDRESSES = st.lists(
@@ -72,7 +35,7 @@ CONFIGS = st.builds(
 )
 
 
-@given(CONFIGS, st.sampled_from(TABLES), STATES)
+@given(CONFIGS, st.sampled_from(TABLES), configurable_states)
 def test_save_there_and_back(
     config: QuickConfig, table: tuple[Table | int, str | None], state: DeviceState
 ) -> None:

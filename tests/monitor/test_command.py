@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pywg.cli.main import main
-from pywg.cli.monitor import Request, UsageError, parse
+from pywg.cli.monitor import Request, parse
+from pywg.cli.options import UsageError
 from tests.monitor.screen import ENTER, Screen
 from tests.needs import need, need_root
 from tests.netns.daemon import PROJECT, Program
@@ -58,8 +59,10 @@ def test_words(words: list[str], request_: Request) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--twice"], "unknown option '--twice'; expected --interval SECONDS or --once"),
-        (["--interval"], "--interval '': expected seconds from 0.1 to 3600"),
+        (["--twice"], "unknown option '--twice'; expected --once or --interval SECONDS"),
+        (["--interval"], "--interval: its value is missing; expected --interval SECONDS"),
+        (["--interval="], "--interval: its value is missing; expected --interval SECONDS"),
+        (["--interval", "soon"], "--interval 'soon': expected seconds from 0.1 to 3600"),
         (["--interval", "nan"], "--interval 'nan': expected"),
         (["--interval=0"], "--interval '0': expected"),
         (["--interval=1e9"], "--interval '1e9': expected"),

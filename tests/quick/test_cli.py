@@ -28,12 +28,22 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.parametrize("word", [quick.up, quick.down, quick.save, quick.strip])
-@pytest.mark.parametrize("words", [[], ["one", "two"], ["--kernels"], ["-f", "wg0"]])
-def test_wrong_use(word: Callable[[list[str]], int], words: list[str], capsys: Say) -> None:
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "expected one interface or file, got none"),
+        (["one", "two"], "expected one interface or file, got 2"),
+        (["--kernal", "wg0"], "unknown option '--kernal'; "),
+        (["-f", "wg0"], "unknown option '-f'; "),
+    ],
+)
+def test_wrong_use(word: Callable[[list[str]], int], words: list[str], sentence: str, capsys: Say) -> None:
     assert word(words) == 1
     seen = capsys.readouterr()
     assert seen.out == ""
-    assert f"pywg {word.__name__} " in seen.err
+    first, usage = seen.err.split("\n", 1)
+    assert first.startswith(f"pywg: {sentence}")
+    assert usage.startswith(f"usage: pywg {word.__name__} ")
 
 
 @pytest.mark.parametrize(

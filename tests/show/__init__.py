@@ -1,1 +1,1 @@
-"""The demo, end to end, and the parts it is made of."""
+"""An interface's state as wg(8) prints it."""

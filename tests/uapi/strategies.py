@@ -83,6 +83,15 @@ device_states = st.builds(
     fwmark=u32,
     peers=st.lists(peer_states, max_size=4).map(tuple),
 )
+configurable_states = device_states.filter(
+    # A prefix has one owner, and a peer is there once; the scope of no interface is not to be resolved.
+    lambda state: (
+        len({peer.public_key for peer in state.peers}) == len(state.peers)
+        and all(len(set(peer.allowed_ips)) == len(peer.allowed_ips) for peer in state.peers)
+        and all(peer.endpoint is None or not peer.endpoint.scope_id for peer in state.peers)
+    )
+)
+"""Those that a file can set."""
 
 names = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=1, max_size=20)
 one_line = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=40)

@@ -209,3 +209,11 @@ def test_half_a_stranger_is_none() -> None:
 def test_a_status_that_is_none(text: str) -> None:
     with pytest.raises(MalformedReplyError):
         parse_status(text)
+
+
+def test_public_key_belongs_to_the_private_one() -> None:
+    """RFC 7748, section 6.1."""
+    private = "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a"
+    public = "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"
+    assert DeviceState(bytes.fromhex(private)).public_key == bytes.fromhex(public)
+    assert DeviceState().public_key is None
