@@ -19,13 +19,12 @@ from pywg.daemon.errors import StartError
 from pywg.net.resolve import resolver
 from pywg.net.system import NetworkError, System
 from pywg.quick.device import Implementation
-from pywg.quick.down import down as take_down
-from pywg.quick.down import find_wireguard
+from pywg.quick.down import take_down
 from pywg.quick.errors import QuickError
 from pywg.quick.host import Host
 from pywg.quick.interruption import Interrupted, Interruption
-from pywg.quick.save import save as write_down
-from pywg.quick.up import up as bring_up
+from pywg.quick.save import save_state
+from pywg.quick.up import bring_up
 from pywg.uapi.client import UapiError
 
 KERNEL: Final = "--kernel"
@@ -36,7 +35,7 @@ Action = Callable[[QuickConfig, Host, Taken], None]
 
 def up(words: Sequence[str]) -> int:
     """Bring an interface up."""
-    return _run("up", words, _bring_up, flags=(KERNEL,))
+    return _run("up", words, _up, flags=(KERNEL,))
 
 
 def down(words: Sequence[str]) -> int:
@@ -46,7 +45,7 @@ def down(words: Sequence[str]) -> int:
 
 def save(words: Sequence[str]) -> int:
     """Write an interface's present state into its configuration file."""
-    return _run("save", words, lambda config, host, _: write_down(config, find_wireguard(config, host), host))
+    return _run("save", words, lambda config, host, _: save_state(config, host))
 
 
 def strip(words: Sequence[str]) -> int:
@@ -89,7 +88,7 @@ def _act(action: Action, taken: Taken, interruption: Interruption) -> None:
         host = Host(
             system=system,
             open_control=open_control,
-            resolve=resolver(str(config.path)),
+            resolve=resolver(str(config.path), tell=tell),
             say=echo,
             tell=tell,
             interruption=interruption,
@@ -108,7 +107,7 @@ def _open_system() -> System:
     return system_linux.open_system(echo)
 
 
-def _bring_up(config: QuickConfig, host: Host, taken: Taken) -> None:
+def _up(config: QuickConfig, host: Host, taken: Taken) -> None:
     bring_up(config, Implementation.chosen(os.environ, kernel=KERNEL in taken.flags), host)
 
 

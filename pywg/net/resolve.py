@@ -9,10 +9,8 @@ times as long each time, at most 20 s. In one thing we are less patient: a port 
 import os
 import re
 import socket
-import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -55,18 +53,18 @@ def retries_wanted(environ: Mapping[str, str]) -> int | None:
 def resolver(
     source: str = COMMAND_LINE,
     *,
+    tell: Tell,
     environ: Mapping[str, str] = os.environ,
-    tell: Tell | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Callable[[HostPort], Endpoint]:
     """What the functions of `config.change` need. `source` names the file in messages.
 
-    `tell` hears of each pause; by default it goes to standard error. The result raises ResolveError, and
+    `tell` hears of each pause. The result raises ResolveError, and
     ConfigError if the environment variable is wrong, which is looked at only where there is an endpoint.
     """
 
     def resolve_one(host_port: HostPort) -> Endpoint:
-        return resolve(host_port, retries_wanted(environ), source=source, tell=tell or _tell, sleep=sleep)
+        return resolve(host_port, retries_wanted(environ), source=source, tell=tell, sleep=sleep)
 
     return resolve_one
 
@@ -76,7 +74,7 @@ def resolve(
     retries: int | None,
     *,
     source: str = COMMAND_LINE,
-    tell: Tell | None = None,
+    tell: Tell,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Endpoint:
     """The first address of the host. `retries`: None is without end. Raises ResolveError."""
@@ -88,9 +86,7 @@ def resolve(
             if _is_final(error) or retries == 0:
                 raise _failure(host_port, error, source) from None
             retries = None if retries is None else retries - 1
-            (tell or _tell)(
-                f"Endpoint {quoted(str(host_port))}: {_reason(error)}; trying again in {pause:.2f} seconds"
-            )
+            tell(f"Endpoint {quoted(str(host_port))}: {_reason(error)}; trying again in {pause:.2f} seconds")
         sleep(pause)
         pause = min(LONGEST_PAUSE, pause * PAUSE_GROWTH)
 
@@ -138,9 +134,3 @@ def _advice(error: Exception) -> str:
     if code == socket.EAI_AGAIN:
         return "expected a name server that answers; is the network up?"
     return "expected an address or a name that the name servers know"
-
-
-def _tell(sentence: str) -> None:
-    if sys.stderr is not None:
-        with suppress(OSError):  # Nobody reads it; that is no reason to give up.
-            sys.stderr.write(f"pywg: {sentence}\n")

@@ -2,7 +2,8 @@
 
 In: the name of the configuration. Out: the interface's real name, which on macOS is the next free utunN and
 stands in /var/run/wireguard/NAME.name, as wg-quick has it there. Rule kept: when `delete_device` returns, the
-daemon has let go of its socket, so that the next `up` finds the name free.
+daemon has let go of its socket, so that the next `up` finds the name free, or the
+user was told that it has not.
 
 The other program is that of WG_QUICK_USERSPACE_IMPLEMENTATION, which wg-quick starts where the kernel has no
 WireGuard: run with the name as its one argument, it leaves interface and UAPI socket behind and exits 0.
@@ -21,9 +22,10 @@ from pywg.daemon.launch import launch
 from pywg.daemon.opening import NAME_FILE_VARIABLE
 from pywg.net.system import NetworkError
 from pywg.quick.errors import QuickError
-from pywg.quick.hooks import run_command
+from pywg.quick.hooks import NOT_FOUND, run_command
 from pywg.quick.host import Host
 from pywg.quick.undo import Undo
+from pywg.uapi.client import NoSuchInterfaceError
 from pywg.uapi.path import UapiSocketError, file_identity, socket_path
 
 PROGRAM_VARIABLE: Final = "WG_QUICK_USERSPACE_IMPLEMENTATION"
@@ -64,6 +66,21 @@ def find_device(name: str, host: Host) -> str | None:
     return real if abs(age) < _SAME_AGE and host.system.network.has_link(real) else None
 
 
+def find_wireguard(name: str, host: Host) -> str:
+    """The real name of the WireGuard interface that `name` is up as.
+
+    Raises QuickError if it is not up here, UapiError.
+    """
+    real = find_device(name, host)
+    try:
+        if real is not None:
+            host.open_control(real)
+            return real
+    except NoSuchInterfaceError:
+        pass
+    raise QuickError(f"'{name}' is not a WireGuard interface that is up here; see 'pywg show interfaces'")
+
+
 def add_device(name: str, implementation: Implementation, host: Host, undo: Undo) -> str:
     """Make the interface and return its real name.
 
@@ -79,7 +96,7 @@ def add_device(name: str, implementation: Implementation, host: Host, undo: Undo
         mac = sys.platform == "darwin"
         real = launch("utun", name_file=str(_name_file(name, host))) if mac else launch(name)
     # Each of them leaves nothing if it fails; and an interface that is not ours is not ours to delete.
-    undo.by(f"delete {real}", lambda: delete_device(name, real, host))
+    undo.register(f"delete {real}", lambda: delete_device(name, real, host))
     return real
 
 
@@ -135,16 +152,16 @@ def _run_program(program: str, name: str, host: Host, undo: Undo) -> str:
         if made is not None:
             delete_device(name, made, host)
 
-    undo.by(f"delete {name}", delete)
+    undo.register(f"delete {name}", delete)
     environment = {**os.environ, NAME_FILE_VARIABLE: str(_name_file(name, host))} if mac else None
     status = run_command([program, "utun" if mac else name], host.interruption, environment)
     real = find_device(name, host)
     if status or real is None:
-        raise QuickError(
-            f"{PROGRAM_VARIABLE}={program}: "
-            + (f"failed with status {status}" if status else f"has made no interface {name}"),
-            status or 1,
-        )
+        what = {
+            0: f"has made no interface {name}",
+            NOT_FOUND: "cannot be run; install it, or unset the variable",
+        }.get(status, f"failed with status {status}")
+        raise QuickError(f"{PROGRAM_VARIABLE}={program}: {what}", status or 1)
     return real
 
 

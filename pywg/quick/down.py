@@ -8,44 +8,27 @@ goes on, whatever of it fails; that is told.
 from functools import partial
 
 from pywg.config.model import QuickConfig
-from pywg.quick.device import delete_device, find_device
+from pywg.quick.device import delete_device, find_wireguard
 from pywg.quick.errors import QuickError
 from pywg.quick.hooks import run_hooks
 from pywg.quick.host import Host
 from pywg.quick.routes import default_table
-from pywg.quick.save import save
+from pywg.quick.save import write_state
 from pywg.quick.undo import Step, do_all
-from pywg.uapi.client import NoSuchInterfaceError, UapiError
+from pywg.uapi.client import UapiError
 
 
-def down(config: QuickConfig, host: Host) -> None:
+def take_down(config: QuickConfig, host: Host) -> None:
     """Take the interface down. Raises QuickError, NetworkError, UapiError, Interrupted."""
-    name = find_wireguard(config, host)
+    name = find_wireguard(config.name, host)
     run_hooks("PreDown", config.hooks.pre_down, config, name, host)
     if config.save_config:
-        save(config, name, host)
+        write_state(config, name, host)
     host.interruption.check()
 
     if not do_all(_steps(config, name, host), host.tell):
         raise QuickError(f"{name} is not down completely: see above")
     run_hooks("PostDown", config.hooks.post_down, config, name, host)
-
-
-def find_wireguard(config: QuickConfig, host: Host) -> str:
-    """The real name of the WireGuard interface of this configuration.
-
-    Raises QuickError if it is not up here, UapiError.
-    """
-    name = find_device(config.name, host)
-    try:
-        if name is not None:
-            host.open_control(name)
-            return name
-    except NoSuchInterfaceError:
-        pass
-    raise QuickError(
-        f"'{config.name}' is not a WireGuard interface that is up here; see 'pywg show interfaces'"
-    )
 
 
 def _steps(config: QuickConfig, name: str, host: Host) -> list[Step]:

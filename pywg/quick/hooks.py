@@ -22,7 +22,8 @@ from pywg.quick.interruption import Interrupted, Interruption
 
 ENDING_SECONDS: Final = 5.0
 """Longest wait for a command that was told to end."""
-_NOT_FOUND: Final = 127
+NOT_FOUND: Final = 127
+"""Status of a command that cannot be run, as a shell tells it."""
 
 
 def run_hooks(setting: str, hooks: Sequence[str], config: QuickConfig, device: str, host: Host) -> None:
@@ -37,7 +38,8 @@ def run_hooks(setting: str, hooks: Sequence[str], config: QuickConfig, device: s
         host.say(command)
         status = run_command([*_shell(), command], host.interruption, _environment(config, device))
         if status:
-            raise QuickError(f"{config.path}: {setting} failed with status {status}: {command}", status)
+            # Not with the command: it was echoed just now, and may hold a key.
+            raise QuickError(f"{config.path}: {setting} failed with status {status} (see above)", status)
 
 
 def run_command(
@@ -51,7 +53,7 @@ def run_command(
     try:
         child = subprocess.Popen(words, env=environment)
     except OSError:
-        return _NOT_FOUND
+        return NOT_FOUND
     try:
         with interruption.waiting():
             status = child.wait()

@@ -7,12 +7,10 @@ from pathlib import Path
 from pywg.config.model import HostPort
 from pywg.control import Control
 from pywg.endpoint import Endpoint
+from pywg.net.resolve import Tell
 from pywg.net.system import Say, System
 from pywg.quick.interruption import Interruption
 from pywg.uapi.path import DIRECTORY
-
-Tell = Callable[[str], None]
-"""Takes one line for the user, such as what could not be done."""
 
 
 @dataclass(frozen=True, slots=True)

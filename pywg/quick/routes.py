@@ -73,12 +73,12 @@ def _keep_ours_outside(name: str, state: DeviceState, host: Host, undo: Undo) ->
     if around is not None:
         families = {prefix.version for prefix in _longest_first(state) if prefix.prefixlen == 0}
         endpoints = [ip_address(peer.endpoint.host) for peer in state.peers if peer.endpoint]
-        undo.by(f"remove the routes around {name}", lambda: around.remove(name))
+        undo.register(f"remove the routes around {name}", lambda: around.remove(name))
         around.add(name, [endpoint for endpoint in endpoints if endpoint.version in families])
         return FIRST_TABLE  # Such a system has but one, and the number means nothing.
     table = state.fwmark or _mark(name, host)
-    undo.by(f"remove the rules for table {table}", lambda: system.network.remove_default_rules(table))
-    undo.by(f"remove the firewall of {name}", lambda: system.firewall.remove(name))
+    undo.register(f"remove the rules for table {table}", lambda: system.network.remove_default_rules(table))
+    undo.register(f"remove the firewall of {name}", lambda: system.firewall.remove(name))
     return table
 
 

@@ -10,11 +10,17 @@ from pathlib import Path
 
 from pywg.config.model import QuickConfig
 from pywg.config.write import quick_file_text
+from pywg.quick.device import find_wireguard
 from pywg.quick.errors import QuickError
 from pywg.quick.host import Host
 
 
-def save(config: QuickConfig, name: str, host: Host) -> None:
+def save_state(config: QuickConfig, host: Host) -> None:
+    """Write the state of the interface, which must be up. Raises as `write_state`."""
+    write_state(config, find_wireguard(config.name, host), host)
+
+
+def write_state(config: QuickConfig, name: str, host: Host) -> None:
     """Write the state of the interface `name` to `config.path`.
 
     Raises QuickError, UapiError, NetworkError.

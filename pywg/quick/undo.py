@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from pywg.log import describe
+from pywg.net.resolve import Tell
 from pywg.net.system import NetworkError
 from pywg.quick.errors import QuickError
-from pywg.quick.host import Tell
 from pywg.uapi.client import UapiError
 
 _EXPECTED: Final = (NetworkError, UapiError, QuickError, OSError)
@@ -26,9 +27,10 @@ def do_all(steps: Iterable[Step], tell: Tell) -> bool:
     for step in steps:
         try:
             step.do()
-        except _EXPECTED as error:
+        except Exception as error:  # noqa: BLE001 (the steps that are left count for more than a fault of ours)
             good = False
-            tell(f"could not {step.what}: {error}")
+            reason = str(error) if isinstance(error, _EXPECTED) else f"unforeseen: {describe(error)}"
+            tell(f"could not {step.what}: {reason}")
     return good
 
 
@@ -39,7 +41,7 @@ class Undo:
         self._steps: list[Step] = []
         self._tell = tell
 
-    def by(self, what: str, do: Callable[[], object]) -> None:
+    def register(self, what: str, do: Callable[[], object]) -> None:
         """Register a step before doing what it undoes, unless that fails without a trace."""
         self._steps.append(Step(what, do))
 

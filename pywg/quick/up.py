@@ -19,7 +19,7 @@ from pywg.quick.routes import add_routes, best_mtu
 from pywg.quick.undo import Undo
 
 
-def up(config: QuickConfig, implementation: Implementation, host: Host) -> None:
+def bring_up(config: QuickConfig, implementation: Implementation, host: Host) -> None:
     """Bring the interface up.
 
     Raises QuickError, ConfigError (an endpoint), StartError, NetworkError, UapiError or Interrupted, after
@@ -31,14 +31,14 @@ def up(config: QuickConfig, implementation: Implementation, host: Host) -> None:
         raise QuickError(f"'{config.name}' already exists{also}; take it down first, or choose another name")
     undo = Undo(host.tell)
     try:
-        _bring_up(config, implementation, host, undo)
+        _take_steps(config, implementation, host, undo)
         host.interruption.check()
     except BaseException:
         undo.run()
         raise
 
 
-def _bring_up(config: QuickConfig, implementation: Implementation, host: Host, undo: Undo) -> None:
+def _take_steps(config: QuickConfig, implementation: Implementation, host: Host, undo: Undo) -> None:
     network, check = host.system.network, host.interruption.check
     name = add_device(config.name, implementation, host, undo)
     check()
@@ -57,7 +57,7 @@ def _bring_up(config: QuickConfig, implementation: Implementation, host: Host, u
 
     if config.dns:
         check()
-        undo.by("take back the name servers", partial(host.system.dns.unset, name))
+        undo.register("take back the name servers", partial(host.system.dns.unset, name))
         host.system.dns.set(name, DnsSettings(config.dns, config.dns_search))
     add_routes(config, name, state, host, undo)
     run_hooks("PostUp", config.hooks.post_up, config, name, host)

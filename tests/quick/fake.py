@@ -41,6 +41,7 @@ class FakeHost:
     """Which change is refused, from 0."""
     refused: set[str] = field(default_factory=set)
     """Changes that are refused, by their words."""
+    refusal: type[Exception] = NetworkError
     interrupt_at: int | None = None
     """At which change a SIGTERM comes."""
     changes: int = 0
@@ -87,7 +88,7 @@ class FakeHost:
         if number == self.interrupt_at:
             signal.raise_signal(signal.SIGTERM)
         if number == self.fail_at or words in self.refused:
-            raise NetworkError(f"{words}: refused, for a test")
+            raise self.refusal(f"{words}: refused, for a test")
 
     # Network
 

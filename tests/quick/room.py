@@ -24,7 +24,8 @@ CONFIGURATIONS: Final = Path("/etc/wireguard")
 SOCKETS: Final = Path("/run/wireguard")
 HERE: Final = "192.0.2.1"
 GATEWAY: Final = "192.0.2.2"
-_HIDDEN: Final = (CONFIGURATIONS, SOCKETS)
+NOTES: Final = Path("/run/pywg")
+_HIDDEN: Final = (CONFIGURATIONS, SOCKETS, NOTES)
 """Each room has its own, empty at first."""
 
 _FAKE_RESOLVCONF: Final = """\
@@ -135,12 +136,18 @@ class Room:
     def nothing_left(self) -> Iterator[None]:
         """What is done in here must not show afterwards."""
         before = self.look()
+        ours = self._what_only_we_do()
         yield
         # A daemon that has let go of its name ends a moment later.
         with suppress(AssertionError):
             until(lambda: self.look() == before, "all is as before", seconds=2)
         assert self.look() == before
+        assert self._what_only_we_do() == ours
         assert not list(self.directory.glob("*.tmp"))
+
+    def _what_only_we_do(self) -> str:
+        """`src_valid_mark`, which wg-quick leaves set, and our note of it: compared with ourselves alone."""
+        return self.run("sh", "-c", f"cat /proc/sys/net/ipv4/conf/all/src_valid_mark; ls -A {NOTES}").stdout
 
     @property
     def resolvconf_log(self) -> str:
@@ -175,6 +182,7 @@ class Room:
 
     def _furnish(self) -> None:
         for place in _HIDDEN:
+            place.mkdir(mode=0o700, exist_ok=True)
             self._check("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(place))
         resolv_conf = self.directory / "resolv.conf"
         resolv_conf.write_text("nameserver 127.0.0.1\n")

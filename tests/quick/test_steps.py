@@ -12,10 +12,10 @@ from pywg.config.parse import parse_quick
 from pywg.endpoint import Endpoint
 from pywg.net.system import NetworkError
 from pywg.quick.device import Implementation
-from pywg.quick.down import down
+from pywg.quick.down import take_down
 from pywg.quick.errors import QuickError
 from pywg.quick.interruption import Interrupted, Interruption
-from pywg.quick.up import up
+from pywg.quick.up import bring_up
 from tests.quick.fake import FakeHost
 
 KEYS = [f"{'ABCDEFGHIJ'[number]}{'A' * 41}8=" for number in range(10)]
@@ -41,7 +41,7 @@ def config(text: str, directory: Path = Path("/etc/wireguard")) -> QuickConfig:
 def test_the_order_of_everything() -> None:
     """As wg-quick 2026: longest prefix first, rules before the default route, no route that is there."""
     fake = FakeHost()
-    up(config(FULL), KERNEL, fake.host())
+    bring_up(config(FULL), KERNEL, fake.host())
     assert fake.said == [
         "ip link add dev wg0 type wireguard",
         "pywg addconf wg0 <(pywg strip /etc/wireguard/wg0.conf)",
@@ -60,7 +60,7 @@ def test_the_order_of_everything() -> None:
     ]
     assert fake.devices["wg0"].fwmark == 51820
     fake.said.clear()
-    down(config(FULL), fake.host())
+    take_down(config(FULL), fake.host())
     assert fake.said == [
         "ip rule delete table 51820",
         "ip link delete dev wg0",
@@ -73,7 +73,7 @@ def test_the_order_of_everything() -> None:
 
 def _changes_of_a_whole_up() -> int:
     fake = FakeHost()
-    up(config(FULL), KERNEL, fake.host())
+    bring_up(config(FULL), KERNEL, fake.host())
     return fake.changes
 
 
@@ -81,7 +81,7 @@ def _changes_of_a_whole_up() -> int:
 def test_refused_at_any_step_everything_is_undone(number: int) -> None:
     fake = FakeHost(fail_at=number)
     with pytest.raises(NetworkError, match="refused, for a test"):
-        up(config(FULL), KERNEL, fake.host())
+        bring_up(config(FULL), KERNEL, fake.host())
     assert fake.picture() == FakeHost().picture()
     assert fake.told == []
 
@@ -90,7 +90,7 @@ def test_refused_at_any_step_everything_is_undone(number: int) -> None:
 def test_told_to_end_at_any_step_everything_is_undone(number: int) -> None:
     fake = FakeHost(interrupt_at=number)
     with Interruption() as interruption, pytest.raises(Interrupted) as ended:
-        up(config(FULL), KERNEL, fake.host(interruption))
+        bring_up(config(FULL), KERNEL, fake.host(interruption))
     assert ended.value.number == signal.SIGTERM
     assert fake.picture() == FakeHost().picture()
 
@@ -99,7 +99,7 @@ def test_what_cannot_be_undone_is_told_and_the_rest_is() -> None:
     """The firewall is refused, then the removal of the rules: link and name servers go all the same."""
     fake = FakeHost(refused={"nft add wg0 6", "ip rule delete table 51820"})
     with pytest.raises(NetworkError, match="nft add"):
-        up(config(FULL), KERNEL, fake.host())
+        bring_up(config(FULL), KERNEL, fake.host())
     assert fake.told == [
         "could not remove the rules for table 51820: ip rule delete table 51820: refused, for a test"
     ]
@@ -108,12 +108,24 @@ def test_what_cannot_be_undone_is_told_and_the_rest_is() -> None:
     assert fake.rules
 
 
+def test_a_fault_of_ours_does_not_stop_the_undoing() -> None:
+    """It is told by its place, for its text and the values around it may be secret."""
+    fake = FakeHost(refused={"nft add wg0 6", "ip rule delete table 51820"}, refusal=ValueError)
+    with pytest.raises(ValueError, match="nft add"):
+        bring_up(config(FULL), KERNEL, fake.host())
+    assert len(fake.told) == 1
+    assert fake.told[0].startswith("could not remove the rules for table 51820: unforeseen: ValueError")
+    assert "refused, for a test" not in fake.told[0]
+    assert "wg0" not in fake.links
+    assert fake.name_servers == {}
+
+
 def test_down_goes_on_whatever_fails() -> None:
     fake = FakeHost()
-    up(config(FULL), KERNEL, fake.host())
+    bring_up(config(FULL), KERNEL, fake.host())
     fake.fail_at = fake.changes  # The first change of `down`: the rules.
     with pytest.raises(QuickError, match="wg0 is not down completely"):
-        down(config(FULL), fake.host())
+        take_down(config(FULL), fake.host())
     assert "wg0" not in fake.links
     assert not fake.walls
     assert not fake.name_servers
@@ -123,7 +135,7 @@ def test_down_goes_on_whatever_fails() -> None:
 def test_an_interface_that_exists_is_left_alone() -> None:
     fake = FakeHost(links={"lo", "wg0"})
     with pytest.raises(QuickError, match=r"^'wg0' already exists"):
-        up(config(FULL), KERNEL, fake.host())
+        bring_up(config(FULL), KERNEL, fake.host())
     assert fake.said == []
     assert "wg0" in fake.links
 
@@ -132,12 +144,12 @@ def test_an_interface_that_exists_is_left_alone() -> None:
 def test_down_of_what_is_no_wireguard_interface(links: set[str]) -> None:
     fake = FakeHost(links=links)
     with pytest.raises(QuickError, match=r"^'wg0' is not a WireGuard interface"):
-        down(config(FULL), fake.host())
+        take_down(config(FULL), fake.host())
     assert fake.said == []
 
 
 def mtu_of(fake: FakeHost, text: str) -> int:
-    up(config(text), KERNEL, fake.host())
+    bring_up(config(text), KERNEL, fake.host())
     return fake.up_links["wg0"]
 
 
@@ -187,18 +199,18 @@ def test_table(table: str, said: list[str]) -> None:
     text = (
         f"[Interface]\nTable = {table}\n[Peer]\nPublicKey = {KEYS[0]}\nAllowedIPs = 0.0.0.0/0, 10.9.0.0/16\n"
     )
-    up(config(text), KERNEL, fake.host())
+    bring_up(config(text), KERNEL, fake.host())
     assert [words for words in fake.said if " route add " in words] == said
     assert not fake.rules
     assert not fake.walls
     fake.said.clear()
-    down(config(text), fake.host())
+    take_down(config(text), fake.host())
     assert fake.said == ["ip link delete dev wg0", "nft delete wg0"]
 
 
 def test_the_mark_of_the_file_is_the_table() -> None:
     fake = FakeHost()
-    up(config(FULL.replace("[Peer]", "FwMark = 0x1234\n[Peer]")), KERNEL, fake.host())
+    bring_up(config(FULL.replace("[Peer]", "FwMark = 0x1234\n[Peer]")), KERNEL, fake.host())
     assert set(fake.rules) == {(6, 0x1234), (4, 0x1234)}
     assert ("wg0", 4, 0x1234) in fake.walls
     assert not any("pywg set" in words for words in fake.said)
@@ -206,7 +218,7 @@ def test_the_mark_of_the_file_is_the_table() -> None:
 
 def test_the_first_free_table() -> None:
     fake = FakeHost(busy_tables=frozenset({51820, 51821}))
-    up(config(FULL), KERNEL, fake.host())
+    bring_up(config(FULL), KERNEL, fake.host())
     assert fake.devices["wg0"].fwmark == 51822
     assert {table for _, table in fake.rules} == {51822}
 
@@ -215,16 +227,16 @@ def test_a_system_without_marks_gets_routes_around_the_tunnel() -> None:
     """macOS: to the endpoints of the families that have a default route, before that is there."""
     fake = FakeHost(has_marks=False)
     text = FULL.replace("::/0, ", "") + f"[Peer]\nPublicKey = {KEYS[2]}\nEndpoint = [2001:db8::1]:51820\n"
-    up(config(text), KERNEL, fake.host())
+    bring_up(config(text), KERNEL, fake.host())
     assert fake.around == {"wg0": ["192.0.2.1"]}
     assert fake.devices["wg0"].fwmark == 0
     route = fake.said.index("route add 192.0.2.1")
     assert route < fake.said.index("ip -4 route add 0.0.0.0/0 dev wg0 table 51820")
-    down(config(text), fake.host())
+    take_down(config(text), fake.host())
     assert fake.around == {}
     fake = FakeHost(has_marks=False, refused={"route add 192.0.2.1"})
     with pytest.raises(NetworkError):
-        up(config(text), KERNEL, fake.host())
+        bring_up(config(text), KERNEL, fake.host())
     assert fake.picture() == FakeHost().picture()
 
 
@@ -234,7 +246,7 @@ def test_a_name_that_does_not_resolve() -> None:
 
     fake = FakeHost(unresolved=fail)
     with pytest.raises(ConfigError, match=r"^wg0.conf:8: no such name$"):
-        up(config(FULL), KERNEL, fake.host())
+        bring_up(config(FULL), KERNEL, fake.host())
     assert fake.picture() == FakeHost().picture()
 
 
@@ -244,7 +256,7 @@ def test_no_sockets() -> None:
         socket_error={"v4": "closed", "v6": "closed", "error": "cannot listen on UDP port 7: it is in use"}
     )
     with pytest.raises(QuickError, match="wg0: cannot listen on UDP port 7: it is in use; end"):
-        up(config(FULL), KERNEL, fake.host())
+        bring_up(config(FULL), KERNEL, fake.host())
     assert fake.picture() == FakeHost().picture()
 
 
@@ -254,10 +266,10 @@ def test_hooks_in_their_places(tmp_path: Path, capfd: pytest.CaptureFixture[str]
         for key in ("PreUp", "PostUp", "PreDown", "PostDown")
     )
     fake = FakeHost()
-    up(config(text), KERNEL, fake.host())
+    bring_up(config(text), KERNEL, fake.host())
     assert fake.said[1] == "echo PreUp wg0 $INTERFACE; echo $LC_ALL >&2 # said"
     assert fake.said[-1].startswith("echo PostUp wg0")
-    down(config(text), fake.host())
+    take_down(config(text), fake.host())
     seen = capfd.readouterr()
     assert seen.out.splitlines() == [f"{key} wg0 wg0" for key in ("PreUp", "PostUp", "PreDown", "PostDown")]
     assert seen.err == "C\n" * 4
@@ -278,19 +290,19 @@ def test_a_hook_that_fails(key: str, hook: str, status: int) -> None:
     """Its status is that of the command; as in wg-quick each part of it counts (set -e, pipefail)."""
     fake = FakeHost()
     with pytest.raises(QuickError) as failed:
-        up(config(FULL.replace("[Peer]", f"{key} = {hook}\n[Peer]")), KERNEL, fake.host())
+        bring_up(config(FULL.replace("[Peer]", f"{key} = {hook}\n[Peer]")), KERNEL, fake.host())
     assert failed.value.status == status
-    assert str(failed.value) == f"/etc/wireguard/wg0.conf: {key} failed with status {status}: {hook}"
+    assert str(failed.value) == f"/etc/wireguard/wg0.conf: {key} failed with status {status} (see above)"
     assert fake.picture() == FakeHost().picture()
 
 
 def test_a_pre_down_that_fails_leaves_the_interface_up() -> None:
     fake = FakeHost()
     text = config(FULL.replace("[Peer]", "PreDown = exit 3\n[Peer]"))
-    up(text, KERNEL, fake.host())
+    bring_up(text, KERNEL, fake.host())
     before = fake.picture()
     with pytest.raises(QuickError) as failed:
-        down(text, fake.host())
+        take_down(text, fake.host())
     assert failed.value.status == 3
     assert fake.picture() == before
 
@@ -301,9 +313,9 @@ def test_save_config(tmp_path: Path) -> None:
     path.write_text(text)
     path.chmod(0o644)
     fake = FakeHost()
-    up(config(text, tmp_path), KERNEL, fake.host())
+    bring_up(config(text, tmp_path), KERNEL, fake.host())
     fake.devices["wg0"] = replace(fake.devices["wg0"], listen_port=4711)
-    down(config(text, tmp_path), fake.host())
+    take_down(config(text, tmp_path), fake.host())
     saved = parse_quick(path.read_text(), path, "wg0")
     assert saved.wg.listen_port == 4711
     assert saved.dns == ("10.0.0.53",)

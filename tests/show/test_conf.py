@@ -24,7 +24,7 @@ def configuration(state: DeviceState) -> DeviceState:
 @given(configurable_states)
 def test_there_and_back(state: DeviceState) -> None:
     device = FakeDevice()
-    change = setconf_change(parse_wg(showconf(state), "f"), resolver(environ={}))
+    change = setconf_change(parse_wg(showconf(state), "f"), resolver(tell=print, environ={}))
     assert change.listen_port == state.listen_port
     device.apply(replace(change, listen_port=None))  # The fake keeps a port for itself.
     assert replace(device.state, listen_port=state.listen_port) == configuration(state)
