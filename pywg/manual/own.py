@@ -25,8 +25,8 @@ DAEMON: Final = Command(
     arguments=(
         Argument(
             "INTERFACE",
-            "the name of the new interface: up to 15 of a-z A-Z 0-9 _ = + . - that are no command; on macOS "
-            "`utun` and a number, or `utun` to let the kernel choose one",
+            "the name of the new interface: up to 15 of a-z A-Z 0-9 _ = + . -; one that is a command needs "
+            "`-f` before it; on macOS `utun` and a number, or `utun` to let the kernel choose one",
         ),
     ),
     options=(Option(("-f", "--foreground"), "stay in the foreground and log to standard error"),),
