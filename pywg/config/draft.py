@@ -5,10 +5,12 @@ kept: those of wg (config.c) for what stands more than once: of a setting the la
 allowed IPs grow, and the last of them says whether they replace what the peer has.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pywg.config import values
 from pywg.config.model import ConfigError, HostPort, PeerConfig, WgConfig
+from pywg.protocol.allowed_ips import Prefix
 from pywg.uapi.model import PrefixChange
 
 
@@ -65,5 +67,25 @@ class WgDraft:
             self.listen_port,
             self.fwmark,
             tuple(peer.finish(source) for peer in self.peers),
-            tuple(self.warnings),
+            (*self.warnings, *self._moved_allowed_ips(source)),
         )
+
+    def _moved_allowed_ips(self, source: str) -> Iterator[str]:
+        """One warning, be there thousands: what a file gives to two peers the later one has."""
+        owners: dict[Prefix, PeerDraft] = {}
+        first, count = "", 0
+        for peer in self.peers:
+            for change in peer.allowed_ips if peer.line else ():
+                if change.remove:
+                    continue
+                owner = owners.setdefault(change.prefix, peer)
+                if owner.public_key == peer.public_key:
+                    continue
+                owners[change.prefix] = peer
+                count += 1
+                first = first or (
+                    f"{source}:{peer.line}: this [Peer] takes {change.prefix} away from the one in line "
+                    f"{owner.line}; expected each of the AllowedIPs at one peer"
+                )
+        if count:
+            yield first + (f" (and {count - 1} more such)" if count > 1 else "")

@@ -30,6 +30,7 @@ class Code(Enum):
     NO_TUN_DEVICE = "no-tun-device"
     NO_ENGINE = "no-engine"
     CLOCK_UNSET = "clock-unset"
+    LEFT_BEHIND = "left-behind"
     NO_INTERFACE = "no-interface"
 
     # An interface.
@@ -38,6 +39,7 @@ class Code(Enum):
     NOT_WIREGUARD = "not-wireguard"
     DAEMON_SILENT = "daemon-silent"
     NO_PRIVATE_KEY = "no-private-key"
+    OWN_KEY_AS_PEER = "own-key-as-peer"
     PORT_TAKEN = "port-taken"
     NO_SOCKET = "no-socket"
     NO_PEERS = "no-peers"
@@ -48,6 +50,10 @@ class Code(Enum):
     UNDER_LOAD = "under-load"
     RATE_LIMITED = "rate-limited"
     NO_ADDRESS = "no-address"
+    DESTINATION_NOT_ALLOWED = "destination-not-allowed"
+    NOT_FORWARDING = "not-forwarding"
+    NOT_WHAT_ITS_FILE_SAYS = "not-what-its-file-says"
+    CONFIG_DOUBTFUL = "config-doubtful"
     CONFIG_EXPOSED = "config-exposed"
 
     # A peer: it cannot even be tried.
@@ -76,6 +82,7 @@ class Code(Enum):
 
     # A peer: packets do not get through.
     NO_ALLOWED_IPS = "no-allowed-ips"
+    OWN_ADDRESS_AT_PEER = "own-address-at-peer"
     SOURCE_NOT_ALLOWED = "source-not-allowed"
     ROUTE_ELSEWHERE = "route-elsewhere"
     MTU_TOO_LARGE = "mtu-too-large"
@@ -86,6 +93,7 @@ class Code(Enum):
     LINK_ELSEWHERE = "link-elsewhere"
     INTERFACE_READY = "interface-ready"
     WAITING_FOR_PEER = "waiting-for-peer"
+    NOT_CONFIRMED_YET = "not-confirmed-yet"
     IDLE = "idle"
     WELL = "well"
 
@@ -112,6 +120,11 @@ def ok(code: Code, sentence: str, advice: str = "") -> Finding:
     return Finding(code, Severity.OK, sentence, advice)
 
 
+def sentence(text: str) -> str:
+    """`text` with a full stop, unless it ends a sentence already."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def warning(code: Code, sentence: str, advice: str) -> Finding:
     """Something that may hurt."""
     return Finding(code, Severity.WARNING, sentence, advice)
@@ -125,7 +138,7 @@ def problem(code: Code, sentence: str, advice: str) -> Finding:
 _ICMP: Final = frozenset({Code.PORT_CLOSED, Code.HOST_UNREACHABLE, Code.NETWORK_UNREACHABLE, Code.PROHIBITED})
 _UNANSWERED: Final = frozenset({Code.NOTHING_CAME_BACK, Code.GONE_SILENT, Code.HANDSHAKE_PENDING})
 _FAILED: Final = _ICMP | _UNANSWERED | {Code.SEND_REFUSED, Code.NEVER_CONFIRMED, Code.PEER_UNDER_LOAD}
-_NO_EVENT: Final = frozenset({Code.IDLE, Code.WAITING_FOR_PEER})
+_NO_EVENT: Final = frozenset({Code.IDLE, Code.WAITING_FOR_PEER, Code.NOT_CONFIRMED_YET})
 _HANDSHAKES: Final = (
     _FAILED | _NO_EVENT | {Code.WRONG_KEY, Code.STALE_TIMESTAMP, Code.ENDPOINT_OUTDATED, Code.NO_ENDPOINT}
 )
@@ -136,19 +149,26 @@ _ARRIVALS: Final = frozenset(
     {Code.MADE_FOR_ANOTHER_KEY, Code.UNKNOWN_KEY, Code.UNDER_LOAD, Code.RATE_LIMITED, Code.SOURCE_NOT_ALLOWED}
 )
 _NO_SOCKET: Final = _HANDSHAKES | _OUTSIDE | _ARRIVALS | {Code.WELL}
-_NO_LINK: Final = _NO_SOCKET | {Code.ROUTE_ELSEWHERE}
+_NO_LINK: Final = _NO_SOCKET | {Code.ROUTE_ELSEWHERE, Code.DESTINATION_NOT_ALLOWED}
 
 EXPLAINS: Final[dict[Code, frozenset[Code]]] = {
     Code.NO_TUN_DEVICE: frozenset({Code.NO_INTERFACE, Code.INTERFACE_MISSING}),
     Code.NO_ENGINE: frozenset({Code.NO_INTERFACE, Code.INTERFACE_MISSING}),
+    # The interface is not up because it cannot come up.
+    Code.CONFIG_WRONG: frozenset({Code.INTERFACE_MISSING}),
+    Code.ACCESS_DENIED: frozenset({Code.INTERFACE_MISSING}),
     Code.CLOCK_UNSET: _UNANSWERED | {Code.CLOCK_WENT_BACK},
     # Without a key no MAC1 is right, no handshake is sent, and nothing else can be judged.
     Code.NO_PRIVATE_KEY: _NO_LINK | {Code.NAME_UNRESOLVED, Code.BAD_PUBLIC_KEY, Code.NO_ADDRESS},
-    Code.PORT_TAKEN: _NO_SOCKET,
+    Code.OWN_KEY_AS_PEER: frozenset({Code.NO_PEERS}),
+    Code.NO_PEERS: frozenset({Code.DESTINATION_NOT_ALLOWED}),
+    Code.PORT_TAKEN: _NO_SOCKET | {Code.INTERFACE_MISSING, Code.NOT_WHAT_ITS_FILE_SAYS},
     Code.NO_SOCKET: _NO_SOCKET,
     Code.INTERFACE_DOWN: _NO_LINK,
     Code.BAD_PUBLIC_KEY: _HANDSHAKES | _OUTSIDE,
-    Code.NAME_UNRESOLVED: _UNANSWERED | _NO_EVENT | {Code.NO_ENDPOINT, Code.ENDPOINT_OUTDATED},
+    Code.NAME_UNRESOLVED: _UNANSWERED
+    | _NO_EVENT
+    | {Code.NO_ENDPOINT, Code.ENDPOINT_OUTDATED, Code.INTERFACE_MISSING},
     Code.NO_ENDPOINT: _FAILED | _NO_EVENT | _OUTSIDE,
     Code.FAMILY_UNAVAILABLE: _FAILED | _NO_EVENT | {Code.NO_ROUTE_TO_ENDPOINT},
     Code.NO_ROUTE_TO_ENDPOINT: _FAILED | _NO_EVENT | {Code.MTU_TOO_LARGE},

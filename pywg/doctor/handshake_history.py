@@ -4,6 +4,7 @@ In: `PeerFacts` and the time. Out: answers for `judge_peer`. Rule kept: who tell
 about; where only byte counters are known, they are read as what they must be at least. No I/O.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -95,6 +96,12 @@ class History:
     def since(self, what: str, default: int) -> int:
         """Seconds (`PeerStatus.traffic`)."""
         return default if self.facts.status is None else self.facts.status.traffic.get(what, default)
+
+
+def listed(what: Sequence[object], most: int) -> str:
+    """``a, b and 7 more``: at most so many by name."""
+    more = f" and {len(what) - most} more" if len(what) > most else ""
+    return ", ".join(map(str, what[:most])) + more
 
 
 def span(seconds: int) -> str:

@@ -27,7 +27,9 @@ def judge(facts: Facts) -> list[Finding]:
     if not facts.interfaces:
         machine.append(no_interface(facts.machine))
     found = machine + [finding for one in facts.interfaces for finding in _of_interface(one, facts)]
-    left = _without_idle_praise(unexplained(found))
+    left = _without_praise(unexplained(found))
+    if any(one.code is Code.ACCESS_DENIED for one in left):  # It says the same, and of what.
+        left = [one for one in left if one.code is not Code.NOT_ROOT]
     names = ["", *(one.name for one in facts.interfaces)]
     return [
         finding for name in names for finding in _in_order([one for one in left if one.interface == name])
@@ -76,8 +78,8 @@ def _host(endpoint: str) -> str:
     return endpoint.rpartition(":")[0]
 
 
-def _without_idle_praise(findings: Sequence[Finding]) -> list[Finding]:
-    ill = {(one.interface, one.peer) for one in findings if one.severity is not Severity.OK}
+def _without_praise(findings: Sequence[Finding]) -> list[Finding]:
+    ill = {(one.interface, one.peer) for one in findings if one.severity is Severity.PROBLEM}
     return [one for one in findings if one.code not in _READY or (one.interface, one.peer) not in ill]
 
 

@@ -16,6 +16,9 @@ from pywg.engine.contract import Drop
 from pywg.protocol.failures import HandshakeFailure
 from pywg.protocol.history import HandshakeEvent
 
+CONFIRMATION_PATIENCE: Final = 10
+"""Seconds. Whoever gets our answer confirms it at once; who does not, begins anew after 5."""
+
 
 def judge_handshakes(interface: InterfaceFacts, peer: PeerFacts, history: History) -> Iterator[Finding]:
     """Why there is no session, or soon will be none; nothing if there is one that works."""
@@ -39,16 +42,24 @@ def judge_handshakes(interface: InterfaceFacts, peer: PeerFacts, history: Histor
             "Set the clock of the other side right; if it was ahead before, remove the peer here and add "
             "it again, which forgets the time it told.",
         )
-    if history.answers >= 2:
+    if history.answers >= 2 or (history.answers and not _may_still_confirm(history)):
         yield problem(
             Code.NEVER_CONFIRMED,
-            f"The peer's handshakes were answered {history.answers} times, and it used none of the answers: "
-            "they do not reach it, or its preshared key is another.",
+            f"The peer's handshakes were answered {_how_often(history.answers)}, and it used none of the "
+            "answers: they do not reach it, or its preshared key is another.",
             "Compare the preshared keys of both sides; then see whether UDP from here gets to it (its "
             f"address: {peer.state.endpoint or 'unknown'}).",
         )
     yield from _network_errors(peer, history)
     yield from _unanswered(interface, peer, history)
+
+
+def _may_still_confirm(history: History) -> bool:
+    return history.since("sent", 0) < CONFIRMATION_PATIENCE
+
+
+def _how_often(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 _ICMP: Final = {
@@ -119,6 +130,13 @@ def _unanswered(interface: InterfaceFacts, peer: PeerFacts, history: History) ->
             Code.IDLE,
             "Nothing was sent to the peer yet and nothing came: a tunnel begins with the first packet.",
             f"Send something, such as a ping, and ask again. {_route_hint(peer)}".strip(),
+        )
+    elif age is None and history.answers:
+        when = f" {span(history.since('sent', 0))} ago" if history.is_told else ""
+        yield ok(
+            Code.NOT_CONFIRMED_YET,
+            f"A handshake of the peer was answered{when} and is not confirmed yet.",
+            f"Ask again in {CONFIRMATION_PATIENCE} seconds.",
         )
     elif age is not None:
         yield ok(

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from pywg.base64_key import key_to_base64
-from pywg.doctor.facts import ConfigFacts, InterfaceFacts, MachineFacts, Runner
-from pywg.doctor.findings import Code, Finding, ok, problem, warning
+from pywg.doctor.facts import RUNS, InterfaceFacts, Leftover, MachineFacts, Runner
+from pywg.doctor.findings import Code, Finding, ok, problem, sentence, warning
 from pywg.doctor.handshake_history import History, span, times
-from pywg.doctor.judge_peer import name_unresolved
+from pywg.doctor.judge_config import access_denied, judge_config, port_taken
+from pywg.doctor.judge_traffic import judge_traffic
 from pywg.engine.contract import Drop
 from pywg.protocol.constants import SECOND
 from pywg.protocol.failures import HandshakeFailure
@@ -52,9 +53,29 @@ def judge_machine(machine: MachineFacts) -> Iterator[Finding]:
             "later time from us refuse our handshakes as old.",
             "Set the clock (NTP) before the tunnel comes up.",
         )
+    for leftover in machine.leftovers:
+        yield _left_behind(leftover)
     yield ok(
         Code.MACHINE_READY,
         f"This machine can run tunnels; engine: {machine.engine} ({machine.engine_reason}).",
+    )
+
+
+def _left_behind(leftover: Leftover) -> Finding:
+    what = ", ".join(
+        [f"nft table {table}" for table in leftover.tables] + [f"rule {rule}" for rule in leftover.rules]
+    )
+    if leftover.name:
+        return warning(
+            Code.LEFT_BEHIND,
+            f"The interface {leftover.name} is gone and has left behind: {what}.",
+            f"Take it away: pywg down {leftover.name}",
+        )
+    first = leftover.rules[0]
+    return warning(
+        Code.LEFT_BEHIND,
+        f"An interface that is gone has left behind: {what}; there is no route in such a table.",
+        f"Take it away: ip -{first.version} rule delete {first.words}",
     )
 
 
@@ -65,7 +86,7 @@ def no_interface(machine: MachineFacts) -> Finding:
         f"Bring one up: pywg up {files[0]}" if files else "Write /etc/wireguard/wg0.conf, then: pywg up wg0"
     )
     have = f"; /etc/wireguard has files for {', '.join(files)}" if files else ""
-    return problem(Code.NO_INTERFACE, f"There is no WireGuard interface{have}.", f"{bring_up}.")
+    return problem(Code.NO_INTERFACE, f"There is no WireGuard interface{have}.", bring_up)
 
 
 def judge_interface(interface: InterfaceFacts, machine: MachineFacts) -> Iterator[Finding]:
@@ -74,8 +95,8 @@ def judge_interface(interface: InterfaceFacts, machine: MachineFacts) -> Iterato
     yield from _runner(interface, machine)
     yield from _name_clash(interface)
     if interface.config is not None:
-        yield from _config(interface, interface.config)
-    if interface.runner not in _RUNS:
+        yield from judge_config(interface, interface.config)
+    if interface.runner not in RUNS:
         return
     if interface.public_key is None:
         yield problem(
@@ -95,19 +116,15 @@ def judge_interface(interface: InterfaceFacts, machine: MachineFacts) -> Iterato
     yield from _socket(interface)
     yield from _strangers(interface, machine.wall_ns)
     yield from _load(interface)
+    yield from judge_traffic(interface, machine.wall_ns)
     yield ok(Code.INTERFACE_READY, _ready(interface))
-
-
-_RUNS: Final = frozenset({Runner.PYWG, Runner.OTHER, Runner.KERNEL})
 
 
 def _runner(interface: InterfaceFacts, machine: MachineFacts) -> Iterator[Finding]:
     name = interface.name
     match interface.runner:
         case Runner.HIDDEN:
-            yield problem(
-                Code.ACCESS_DENIED, f"{name} may not be asked: {interface.error}.", "Run doctor as root."
-            )
+            yield access_denied(sentence(f"{name} may not be asked: {interface.error}"), name)
         case Runner.SILENT:
             yield problem(
                 Code.DAEMON_SILENT,
@@ -141,8 +158,7 @@ def _name_clash(interface: InterfaceFacts) -> Iterator[Finding]:
             Code.NAME_CLASH,
             f"A daemon answers for {name}, but the interface {name} here is another one (kind: "
             f"{link.kind}): what is set on the one does not concern the other.",
-            f"Remove one of them: ip link delete {name} takes the interface away, the end of the daemon its "
-            "own.",
+            f"Let one of them go: end that daemon; or take the interface away: ip link delete {name}",
         )
 
 
@@ -181,40 +197,6 @@ def _missing(interface: InterfaceFacts, machine: MachineFacts) -> Finding:
     )
 
 
-def _config(interface: InterfaceFacts, config: ConfigFacts) -> Iterator[Finding]:
-    if config.problem:
-        judge = warning if interface.runner in _RUNS else problem
-        yield judge(
-            Code.CONFIG_WRONG,
-            f"The configuration cannot be used: {config.problem}.",
-            "Mend that line of the file.",
-        )
-        return
-    if config.warning:
-        yield warning(
-            Code.CONFIG_EXPOSED, f"{config.warning}.", f"Close it to others: chmod 600 {config.path}"
-        )
-    if interface.runner in _RUNS:
-        return
-    if not config.has_private_key:
-        yield problem(
-            Code.NO_PRIVATE_KEY,
-            f"{config.path} has no PrivateKey: the interface could not make or take any handshake.",
-            "Make one with 'pywg genkey' and put it into [Interface].",
-        )
-    if not config.peers:
-        yield problem(
-            Code.NO_PEERS,
-            f"{config.path} has no [Peer] section: there is nobody to talk to.",
-            "Add one with PublicKey, AllowedIPs and Endpoint.",
-        )
-    if interface.port_holder:
-        yield _port_taken(f"UDP port {config.listen_port} (ListenPort) is in use", interface.port_holder)
-    for name in config.names:
-        if name.error:
-            yield name_unresolved(name.written.host, name.error)
-
-
 def _link(interface: InterfaceFacts) -> Iterator[Finding]:
     name, link = interface.name, interface.link
     told = None if interface.status is None else interface.status.sockets.get("link")
@@ -225,11 +207,12 @@ def _link(interface: InterfaceFacts) -> Iterator[Finding]:
             "looked at.",
             "Run doctor there as well (ip netns exec NAME pywg doctor).",
         )
-    elif not link.has_address:
+    elif not link.addresses:
         yield warning(
             Code.NO_ADDRESS,
-            "The interface has no address: nothing can be sent from it or to it.",
-            f"Give it one: ip address add ADDRESS/24 dev {name}; or Address in its file.",
+            "The interface has no address: packets leave with another interface's source, which the peer "
+            "drops.",
+            f"Give it one, as Address in its file or at once: ip address add ADDRESS/24 dev {name}",
         )
     if (link is not None and not link.is_up) or told == "down":
         yield problem(
@@ -244,21 +227,13 @@ def _socket(interface: InterfaceFacts) -> Iterator[Finding]:
     if not error:
         return
     if interface.port_holder or "in use" in error:
-        yield _port_taken(f"The interface has no socket: {error}", interface.port_holder)
+        yield port_taken(f"The interface has no socket: {error}", interface.port_holder)
     else:
         yield problem(
             Code.NO_SOCKET,
             f"The interface has no socket: {error}.",
-            f"Set another port: pywg set {interface.name} listen-port 0 takes a free one.",
+            f"Set another port; 0 takes a free one: pywg set {interface.name} listen-port 0",
         )
-
-
-def _port_taken(sentence: str, holder: str) -> Finding:
-    return problem(
-        Code.PORT_TAKEN,
-        f"{sentence}{f' by {holder}' if holder else ''}.",
-        "End the other program, or take another ListenPort and tell the peers.",
-    )
 
 
 def _strangers(interface: InterfaceFacts, wall_ns: int) -> Iterator[Finding]:

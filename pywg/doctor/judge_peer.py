@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pywg.base64_key import key_to_base64
 from pywg.doctor.facts import InterfaceFacts, PeerFacts, RouteFacts
 from pywg.doctor.findings import Code, Finding, ok, problem, warning
-from pywg.doctor.handshake_history import MOST_NAMED, History, span, times
+from pywg.doctor.handshake_history import MOST_NAMED, History, listed, span, times
 from pywg.doctor.judge_handshakes import judge_handshakes
 from pywg.endpoint import Endpoint
 from pywg.engine.contract import Drop
+from pywg.protocol.allowed_ips import Prefix
 from pywg.protocol.constants import OVERHEAD
 from pywg.protocol.failures import HandshakeFailure
 
@@ -28,7 +29,7 @@ def judge_peer(interface: InterfaceFacts, peer: PeerFacts, wall_ns: int) -> Iter
     yield from _astray(interface, peer)
     yield from _clock(history)
     if history.works:
-        yield _well(history)
+        yield _well(interface, peer, history)
 
 
 def _names(interface: InterfaceFacts, peer: PeerFacts, history: History) -> Iterator[Finding]:
@@ -147,8 +148,14 @@ def _packets(interface: InterfaceFacts, peer: PeerFacts, history: History) -> It
             f"{'was' if strange == 1 else 'were'} dropped.",
             "Add the other side's tunnel address (its Address, and networks behind it) to AllowedIPs of this "
             "peer here; now they are "
-            + (", ".join(map(str, peer.state.allowed_ips[:MOST_NAMED])) or "none")
-            + ".",
+            f"{listed(peer.state.allowed_ips, MOST_NAMED) or 'none'}.",
+        )
+    if peer.own:
+        yield warning(
+            Code.OWN_ADDRESS_AT_PEER,
+            f"{listed(peer.own, MOST_NAMED)} in the peer's allowed IPs is an address of this machine itself: "
+            "what is sent there never leaves.",
+            "Give each side an address of its own (Address), and put the other side's into AllowedIPs here.",
         )
 
 
@@ -178,10 +185,39 @@ def _clock(history: History) -> Iterator[Finding]:
         )
 
 
-def _well(history: History) -> Finding:
+def _well(interface: InterfaceFacts, peer: PeerFacts, history: History) -> Finding:
     heard = history.since("received", -1)
     told = f", last heard {span(heard)} ago" if heard >= 0 else ""
-    return ok(Code.WELL, f"The tunnel is up: handshake {span(max(history.handshake_age or 0, 0))} ago{told}.")
+    beyond = _beyond(interface, peer)
+    advice = (
+        f"If hosts of {listed(beyond, MOST_NAMED)} do not answer: the peer must forward to them and "
+        "masquerade; run doctor there."
+    )
+    return ok(
+        Code.WELL,
+        f"The tunnel is up: handshake {span(max(history.handshake_age or 0, 0))} ago{told}.",
+        advice if beyond else "",
+    )
+
+
+def _beyond(interface: InterfaceFacts, peer: PeerFacts) -> list[Prefix]:
+    """Networks behind the peer: its allowed IPs but single addresses and what is in our own subnet."""
+    if interface.link is None:
+        return []
+    own = [address.network for address in interface.link.addresses]
+    return [
+        prefix
+        for prefix in peer.state.allowed_ips
+        if prefix.num_addresses > 1 and not any(_is_within(prefix, network) for network in own)
+    ]
+
+
+def _is_within(prefix: Prefix, network: Prefix) -> bool:
+    return (
+        prefix.version == network.version
+        and prefix.prefixlen >= network.prefixlen
+        and prefix.network_address in network
+    )
 
 
 def _set(interface: InterfaceFacts, peer: PeerFacts, what: str) -> str:

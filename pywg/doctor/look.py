@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from pywg.config import locate
-from pywg.config.model import ConfigError, QuickConfig, Table
+from pywg.config.model import QuickConfig
 from pywg.control import interfaces, open_control
 from pywg.doctor.facts import (
+    RUNS,
     Astray,
-    ConfigFacts,
     Facts,
+    ForwardingFacts,
     InterfaceFacts,
+    Leftover,
     LinkFacts,
     MachineFacts,
     NameFacts,
@@ -28,12 +30,15 @@ from pywg.doctor.facts import (
     RouteFacts,
     Runner,
 )
+from pywg.doctor.hooks import forwarded_versions
+from pywg.doctor.look_config import compared, look_at_config
 from pywg.doctor.names import look_up_names
 from pywg.engine.choose import EngineUnavailableError, describe_choice
 from pywg.interface_name import is_interface_name
 from pywg.protocol.allowed_ips import Prefix
 from pywg.uapi.client import AccessDeniedError, NoSuchInterfaceError, NotRunningError, UapiClient, UapiError
-from pywg.uapi.model import UNSET_KEY, PeerStatus, Status
+from pywg.uapi.model import PeerStatus, Status
+from pywg.uapi.path import has_live_socket
 
 TUN_DEVICE: Final = Path("/dev/net/tun")
 MOST_ROUTES: Final = 4096
@@ -71,6 +76,7 @@ def look(word: str | None) -> Facts:
             from pywg.doctor.network_linux import LinuxNetworkQuestions  # noqa: PLC0415 (no other system has netlink)
 
             network = stack.enter_context(LinuxNetworkQuestions())
+            machine = replace(machine, leftovers=_leftovers(network, machine))
         return Facts(machine, tuple(_interface(wanted, network) for wanted in _wanted(word)))
 
 
@@ -98,13 +104,23 @@ def _machine() -> MachineFacts:
     )
 
 
+def _leftovers(network: NetworkQuestions, machine: MachineFacts) -> tuple[Leftover, ...]:
+    from pywg.doctor.leftovers_linux import leftovers  # noqa: PLC0415 (no other system has them)
+
+    if not machine.is_root:  # Neither nft nor sockets are told then.
+        return ()
+    return leftovers(lambda name: network.link(name) is not None or has_live_socket(name))
+
+
 def _tun_problem() -> str | None:
-    """Opening it makes no interface yet."""
+    """Opening it makes no interface yet. That it is closed to others than root, they are told anyway."""
     if not sys.platform.startswith("linux"):
         return None
     try:
         os.close(os.open(TUN_DEVICE, os.O_RDWR | os.O_CLOEXEC))
     except OSError as error:
+        if isinstance(error, PermissionError) and os.geteuid():
+            return None
         return f"{TUN_DEVICE}: {error.strerror}"
     return None
 
@@ -120,18 +136,41 @@ def _configs() -> tuple[str, ...]:
 def _interface(wanted: _Wanted, network: NetworkQuestions | None) -> InterfaceFacts:
     name = wanted.name
     link = None if network is None else network.link(name)
-    config, quick = _config(wanted.file)
+    config, quick = look_at_config(wanted.file)
     facts = replace(_asked(name, link), link=link, config=config)
     names = {} if quick is None else look_up_names(quick.wg.peers)
     if facts.config is not None:
         facts = replace(facts, config=replace(facts.config, names=tuple(names.values())))
+    if quick is not None:
+        facts = compared(facts, quick)
     if facts.runner is Runner.NOT_WIREGUARD:
         return replace(facts, tun_holder=_holder_of_tun(name))
     port = _port_in_doubt(facts)
     if port:
         facts = replace(facts, port_holder=_holder_of_port(port))
     wants_routes = config is None or config.routes_wanted
-    return replace(facts, peers=_peers(facts, names, network, wants_routes=wants_routes))
+    facts = replace(facts, peers=_peers(facts, names, network, wants_routes=wants_routes))
+    return facts if network is None or facts.runner not in RUNS else _with_traffic(facts, quick)
+
+
+def _with_traffic(facts: InterfaceFacts, quick: QuickConfig | None) -> InterfaceFacts:
+    """With what the kernel tells of packets to be passed on; of another namespace it tells nothing."""
+    from pywg.doctor import forwarding_linux as kernel  # noqa: PLC0415 (no other system has /proc)
+
+    if facts.link is None:
+        return facts
+    wanted = frozenset[int]() if quick is None else forwarded_versions(quick.hooks)
+    versions = {prefix.version for peer in facts.state.peers for prefix in peer.allowed_ips}
+    forwarding = (
+        ForwardingFacts(
+            version,
+            is_on=kernel.forwards(facts.name, version) is not False,
+            is_wanted=version in wanted,
+            refused=kernel.refused(facts.name, version),
+        )
+        for version in sorted(versions)
+    )
+    return replace(facts, forwarding=tuple(forwarding), multicasts=kernel.multicasts(facts.name))
 
 
 def _asked(name: str, link: LinkFacts | None) -> InterfaceFacts:
@@ -150,28 +189,6 @@ def _asked(name: str, link: LinkFacts | None) -> InterfaceFacts:
     else:
         runner = Runner.KERNEL
     return InterfaceFacts(name, runner, state=state, status=status, public_key=state.public_key)
-
-
-def _config(file: str) -> tuple[ConfigFacts | None, QuickConfig | None]:
-    """The file that belongs to the interface, if there is one that we may see."""
-    try:
-        if is_interface_name(file) and not (locate.DIRECTORY / f"{file}.conf").exists():
-            return None, None
-        located = locate.find_config(file)
-        quick = locate.read_config(located)
-    except PermissionError:
-        return None, None
-    except ConfigError as error:
-        return ConfigFacts(error.source, problem=str(error)), None
-    facts = ConfigFacts(
-        str(located.path),
-        warning=located.warning or "",
-        has_private_key=quick.wg.private_key not in {None, UNSET_KEY},
-        peers=len(quick.wg.peers),
-        routes_wanted=quick.table is not Table.OFF,
-        listen_port=quick.wg.listen_port,
-    )
-    return facts, quick
 
 
 def _port_in_doubt(facts: InterfaceFacts) -> int:
@@ -216,13 +233,15 @@ def _peers(
             way = network.route(endpoint.address, facts.state.fwmark, endpoint.scope_id)
         prefixes = state.allowed_ips[:left]
         left -= len(prefixes)
+        astray, own = ((), ()) if network is None else _ways(facts.name, prefixes, network)
         peers.append(
             PeerFacts(
                 state,
                 status=told.get(state.public_key),
                 name=names.get(state.public_key),
                 endpoint_route=way,
-                astray=() if network is None else _astray(facts.name, prefixes, network),
+                astray=astray,
+                own=own,
             )
         )
     return tuple(peers)
@@ -232,17 +251,22 @@ def _by_key(status: Status | None) -> dict[bytes, PeerStatus]:
     return {} if status is None else {peer.public_key: peer for peer in status.peers}
 
 
-def _astray(name: str, prefixes: Sequence[Prefix], network: NetworkQuestions) -> tuple[Astray, ...]:
-    """A prefix is astray if no address of it that is tried leads to the interface.
+def _ways(
+    name: str, prefixes: Sequence[Prefix], network: NetworkQuestions
+) -> tuple[tuple[Astray, ...], tuple[Prefix, ...]]:
+    """Prefixes that are astray, and single addresses that are this machine's own.
 
-    More specific routes may lead parts of it elsewhere, to the LAN or to this machine itself.
+    A prefix is astray if no address of it that is tried leads to the interface. More specific routes may lead
+    parts of it elsewhere, to the LAN or to this machine itself.
     """
-    found = []
+    astray, own = [], []
     for prefix in prefixes:
         routes = [network.route(address) for address in samples(prefix)]
         if not any(route.interface == name or route.is_local for route in routes):
-            found.append(Astray(prefix, routes[0].interface))
-    return tuple(found)
+            astray.append(Astray(prefix, routes[0].interface))
+        if prefix.num_addresses == 1 and routes[0].is_local:
+            own.append(prefix)
+    return tuple(astray), tuple(own)
 
 
 def samples(prefix: Prefix) -> list[bytes]:

@@ -7,6 +7,7 @@ it was mounted in. Without pyroute2: it takes longer to import than all this tak
 
 import socket
 from collections.abc import Iterator
+from ipaddress import ip_interface
 from types import TracebackType
 from typing import Final, Self
 
@@ -41,11 +42,15 @@ class LinuxNetworkQuestions:
             return None
         self._send(netlink.get_addresses(self._sequence))
         found = [netlink.parse_address(answer.payload) for answer in self._answers(many=True)]
-        has_address = any(
-            address is not None and address.ifindex == link.ifindex and address.scope != _SCOPE_LINK
+        addresses = (
+            ip_interface((address.local, address.prefixlen))
             for address in found
+            if address is not None
+            and address.ifindex == link.ifindex
+            and address.scope != _SCOPE_LINK
+            and len(address.local) in {4, 16}
         )
-        return LinkFacts(is_up=link.up, mtu=link.mtu, kind=link.kind, has_address=has_address)
+        return LinkFacts(is_up=link.up, mtu=link.mtu, kind=link.kind, addresses=tuple(addresses))
 
     def route(self, address: bytes, mark: int = 0, scope_id: int = 0) -> RouteFacts:
         """The way of a packet to `address` (4 or 16 bytes) under a mark."""

@@ -61,6 +61,9 @@ IN6_ADDR_GEN_MODE_NONE: Final = 1
 IPV4_DEVCONF_SEND_REDIRECTS: Final = 6
 IFF_UP: Final = 1
 
+IFA_ADDRESS: Final = 1
+IFA_LOCAL: Final = 2
+
 NETNSA_NSID: Final = 1
 NETNSA_PID: Final = 2
 NETNSA_FD: Final = 3
@@ -126,6 +129,9 @@ class Address:
     ifindex: int
     scope: int
     """As in rtnetlink.h: 0 is universe, 253 link."""
+    local: bytes = b""
+    """4 or 16 bytes; of a point-to-point link our end."""
+    prefixlen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +205,9 @@ def parse_address(payload: bytes) -> Address | None:
     """Read the payload of a NEWADDR; None if it is too short."""
     if len(payload) < _ADDRESS.size:
         return None
-    _, _, _, scope, ifindex = _ADDRESS.unpack_from(payload)
-    return Address(ifindex, scope)
+    _, prefixlen, _, scope, ifindex = _ADDRESS.unpack_from(payload)
+    found = attributes(payload[_ADDRESS.size :])
+    return Address(ifindex, scope, found.get(IFA_LOCAL, found.get(IFA_ADDRESS, b"")), prefixlen)
 
 
 def is_cloned_route(payload: bytes) -> bool:

@@ -134,6 +134,21 @@ def test_a_prefix_with_host_bits_is_taken_and_told() -> None:
     )
 
 
+def test_a_prefix_at_two_peers_is_told_once() -> None:
+    """The last one has it, and wg says nothing. Each peer's own repetitions are its own business."""
+    first, second = peer("AllowedIPs = 10.0.0.0/8, 10.0.0.0/8, fd00::/8"), peer("AllowedIPs = 10.0.0.1/8")
+    other = second.replace(PEER, OTHER)
+    place = (
+        "f:4: this [Peer] takes 10.0.0.0/8 away from the one in line 1; expected each of the AllowedIPs at "
+    )
+    assert parse_wg(first + second.replace("0.1/8", "0.0/8"), "f").warnings == ()
+    assert parse_wg(first + other.replace("0.1/8", "0.0/8"), "f").warnings == (f"{place}one peer",)
+    both = peer("AllowedIPs = 10.0.0.0/8, fd00::/8").replace(PEER, OTHER)
+    assert parse_wg(first + both, "f").warnings == (f"{place}one peer (and 1 more such)",)
+    incremental = peer("AllowedIPs = -10.0.0.0/8").replace(PEER, OTHER)
+    assert parse_wg(first + incremental + second.replace("0.1/8", "0.0/8"), "f").warnings == ()
+
+
 WRONG = {
     "ListenPort = x\n": "f:1: ListenPort stands before any section; expected it in [Interface]",
     "hello\n": "f:1: expected [Interface] or [Peer] before anything else",

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from pywg.base64_key import key_to_base64
 from pywg.doctor.findings import Code
 from pywg.protocol.constants import INITIATION_SIZE, SECOND, Limits
 from pywg.protocol.cookie import CookieChecker, CookieSender
@@ -98,6 +99,11 @@ class HandMade:
         self.socket = udp_socket(namespace, own)
         self.socket.settimeout(0.3)
         self.victim = victim
+
+    @property
+    def public_key(self) -> str:
+        """Its own, base64."""
+        return key_to_base64(self.identity.public_key)
 
     def make(self, at: int) -> bytes:
         """Message 1 with the time `at`, Unix seconds."""
