@@ -2,14 +2,15 @@
 
 In: its words and what it reads. Out: what it printed, or NetworkError. Rules kept: no shell; what is parsed
 was printed in the C locale; nothing is waited for but the program itself, for a resolvconf may leave behind a
-daemon that keeps our end of a pipe open; no program is waited for without end, nor prints without end; and
-none is taken from a directory that PATH names relative to where we are.
+daemon that keeps our end of a pipe open; no program is waited for without end, nor prints without end; a full
+disk is no reason to fail; and none is taken from a directory that PATH names relative to where we are.
 """
 
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -59,9 +60,9 @@ def run(*words: str, text: str = "", timeout: float = TIMEOUT) -> Printed:
     """
     try:
         with (
-            tempfile.TemporaryFile() as stdin,
-            tempfile.TemporaryFile() as out,
-            tempfile.TemporaryFile() as err,
+            memory_file() as stdin,
+            memory_file() as out,
+            memory_file() as err,
         ):
             stdin.write(text.encode(errors="surrogateescape"))
             stdin.seek(0)
@@ -111,6 +112,14 @@ def _wait(process: subprocess.Popen[bytes], printed: Sequence[IO[bytes]], timeou
         if any(os.fstat(file.fileno()).st_size > MOST_PRINTED for file in printed):
             raise _StoppedError(f"printed more than {MOST_PRINTED} bytes, and was stopped")
     raise _StoppedError(f"not done after {timeout:g} s, and stopped")
+
+
+def memory_file() -> IO[bytes]:
+    """A file without a name, in memory where the system has such; else on the disk. Raises OSError."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # An old kernel, or vm.memfd_noexec.
+            return os.fdopen(os.memfd_create("pywg"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def asked(*words: str, run: Run = run) -> str:

@@ -7,6 +7,7 @@ connection, so that the check of sources (rp_filter) routes replies as marked pa
 wg-quick(8), nft(8), iptables-restore(8).
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -18,6 +19,7 @@ from pywg.net.system import FAMILIES, IpInterface, NetworkError, Say
 TABLE_PREFIX: Final = "wg-quick-"
 COMMENT: Final = '-m comment --comment "wg-quick(8) rule for {}"'
 ANYBODYS: Final = COMMENT.partition("{}")[0]
+_MARK: Final = re.compile(r"mark (0x[0-9a-f]+) ")
 NFT_FAMILY: Final = {4: "ip", 6: "ip6"}
 IPTABLES: Final = {4: "iptables", 6: "ip6tables"}
 
@@ -48,6 +50,11 @@ class LinuxFirewall:
                     "(Debian: apt install nftables); or write 'Table = off' and add routes by yourself"
                 )
 
+    def mark(self, name: str) -> int | None:
+        """See Firewall."""
+        marks = (_MARK.search(line) for family in FAMILIES for line in self._rules(name, family))
+        return next((int(found[1], 0) for found in marks if found), None)
+
     def remove(self, name: str) -> None:
         """See Firewall."""
         with self._src_valid_mark.one_at_a_time():
@@ -56,6 +63,17 @@ class LinuxFirewall:
             others_in_iptables = self._remove_from_iptables(name)
             if not others_in_nft and not others_in_iptables:
                 self._src_valid_mark.release()
+
+    def _rules(self, name: str, family: int) -> list[str]:
+        """Those of one family, as nft or iptables-save lists them."""
+        if command.find("nft"):
+            table = [NFT_FAMILY[family], f"{TABLE_PREFIX}{name}"]
+            listed = command.asked("nft", "list", "table", *table, run=self._run)
+            if listed:
+                return listed.splitlines()
+        save = f"{IPTABLES[family]}-save"
+        listed = command.asked(save, run=self._run) if command.find(save) else ""
+        return [line for line in listed.splitlines() if COMMENT.format(name) in line]
 
     def _remove_from_nft(self, name: str) -> bool:
         """Whether another full tunnel of IPv4 remains."""

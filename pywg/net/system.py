@@ -85,6 +85,9 @@ class Firewall(Protocol):
     def add(self, name: str, family: int, addresses: Sequence[IpInterface], mark: int) -> None:
         """Rules of one family for the interface (wg-quick(8), add_default). Raises NetworkError."""
 
+    def mark(self, name: str) -> int | None:
+        """What the rules for the interface were made with, ours or wg-quick's; None if there are none."""
+
     def remove(self, name: str) -> None:
         """Take away all rules for the interface, ours or wg-quick's. Nothing if there are none."""
 

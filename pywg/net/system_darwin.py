@@ -18,6 +18,9 @@ class NoFirewall:
     def add(self, name: str, family: int, addresses: Sequence[IpInterface], mark: int) -> None:
         """See Firewall."""
 
+    def mark(self, name: str) -> int | None:
+        """See Firewall."""
+
     def remove(self, name: str) -> None:
         """See Firewall."""
 

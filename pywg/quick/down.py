@@ -2,31 +2,37 @@
 
 In: a configuration and a host. Out: nothing left. Order kept: that of wg-quick(8): PreDown, save, rules, the
 interface with its addresses and routes, name servers, firewall, PostDown. Once it has begun to take away it
-goes on, whatever of it fails; that is told.
+goes on, whatever of it fails; that is told. An interface may have gone by itself (its daemon was killed, it
+was deleted by hand): what it has left behind, name servers that do not answer among it, is taken away too.
 """
 
 from functools import partial
 
-from pywg.config.model import QuickConfig
-from pywg.quick.device import delete_device, find_wireguard
+from pywg.config.model import QuickConfig, Table
+from pywg.quick.device import delete_device, find_device, find_wireguard
 from pywg.quick.errors import QuickError
 from pywg.quick.hooks import run_hooks
 from pywg.quick.host import Host
 from pywg.quick.routes import default_table
 from pywg.quick.save import write_state
 from pywg.quick.undo import Step, do_all
-from pywg.uapi.client import UapiError
+from pywg.uapi.client import NoSuchInterfaceError, UapiError
 
 
 def take_down(config: QuickConfig, host: Host) -> None:
     """Take the interface down. Raises QuickError, NetworkError, UapiError, Interrupted."""
-    name = find_wireguard(config.name, host)
-    run_hooks("PreDown", config.hooks.pre_down, config, name, host)
-    if config.save_config:
-        write_state(config, name, host)
-    host.interruption.check()
+    name, steps = config.name, _steps_without_device(config, host)
+    if steps:
+        host.tell(f"{name} has gone by itself; what it has left behind is taken away")
+    else:
+        name = find_wireguard(config.name, host)
+        run_hooks("PreDown", config.hooks.pre_down, config, name, host)
+        if config.save_config:
+            write_state(config, name, host)
+        host.interruption.check()
+        steps = _steps(config, name, host)
 
-    if not do_all(_steps(config, name, host), host.tell):
+    if not do_all(steps, host.tell):
         raise QuickError(f"{name} is not down completely: see above")
     run_hooks("PostDown", config.hooks.post_down, config, name, host)
 
@@ -49,7 +55,37 @@ def _steps(config: QuickConfig, name: str, host: Host) -> list[Step]:
     return steps
 
 
+def _steps_without_device(config: QuickConfig, host: Host) -> list[Step]:
+    """For what is left of an interface that is nowhere any more; none if nothing is."""
+    name, system = config.name, host.system
+    if find_device(name, host) is not None or _is_elsewhere(name, host):
+        return []
+    steps = []
+    mark = system.firewall.mark(name)
+    if mark is not None:
+        remove_rules = partial(system.network.remove_default_rules, mark)
+        steps.append(Step(f"remove the rules for table {mark}", remove_rules))
+    if config.dns and system.dns.servers(name):
+        steps.append(Step("take back the name servers", partial(system.dns.unset, name)))
+    if mark is not None:
+        steps.append(Step(f"remove the firewall of {name}", partial(system.firewall.remove, name)))
+    return steps
+
+
+def _is_elsewhere(name: str, host: Host) -> bool:
+    """In another network namespace, which may have its name servers in common with ours."""
+    try:
+        host.open_control(name)
+    except NoSuchInterfaceError:
+        return False
+    return True
+
+
 def _table(config: QuickConfig, name: str, host: Host) -> int | None:
+    # The firewall knows even if the daemon is stuck, or was given another mark since.
+    mark = host.system.firewall.mark(name) if config.table is Table.AUTO else None
+    if mark is not None:
+        return mark
     try:
         return default_table(config, host.open_control(name).get())
     except UapiError as error:  # A daemon that is stuck is one more reason to take it down.

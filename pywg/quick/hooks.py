@@ -3,7 +3,8 @@
 In: commands as they were written. Out: nothing; a QuickError for the first that fails. Rules kept, as in
 wg-quick(8): ``%i`` is the interface; each is echoed; each runs by itself in bash, under ``set -e`` and
 ``pipefail``, in the locale C, on our standard streams, and finds $INTERFACE and $CONFIG_FILE. Where there is
-no bash they run in sh.
+no bash they run in sh. A hook may hold a key and never stands among the words of a process, which everybody
+may read.
 """
 
 import os
@@ -12,10 +13,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from pywg.config.model import QuickConfig
+from pywg.net.command import memory_file
 from pywg.quick.errors import QuickError
 from pywg.quick.host import Host
 from pywg.quick.interruption import Interrupted, Interruption
@@ -24,6 +27,8 @@ ENDING_SECONDS: Final = 5.0
 """Longest wait for a command that was told to end."""
 NOT_FOUND: Final = 127
 """Status of a command that cannot be run, as a shell tells it."""
+_DESCRIPTORS: Final = "/dev/fd" if sys.platform == "darwin" else "/proc/self/fd"
+"""Where a program finds what it has inherited."""
 
 
 def run_hooks(setting: str, hooks: Sequence[str], config: QuickConfig, device: str, host: Host) -> None:
@@ -36,22 +41,35 @@ def run_hooks(setting: str, hooks: Sequence[str], config: QuickConfig, device: s
         if sys.platform == "darwin":
             command = command.replace("%I", config.name)
         host.say(command)
-        status = run_command([*_shell(), command], host.interruption, _environment(config, device))
+        status = _run_script(command, host.interruption, _environment(config, device))
         if status:
             # Not with the command: it was echoed just now, and may hold a key.
             raise QuickError(f"{config.path}: {setting} failed with status {status} (see above)", status)
 
 
+def _run_script(text: str, interruption: Interruption, environment: Mapping[str, str]) -> int:
+    with memory_file() as script:
+        script.write(f"{text}\n".encode("utf-8", "surrogateescape"))
+        script.seek(0)
+        words = [*_shell(), f"{_DESCRIPTORS}/{script.fileno()}"]
+        return run_command(words, interruption, environment, keep=(script.fileno(),))
+
+
 def run_command(
-    words: Sequence[str], interruption: Interruption, environment: Mapping[str, str] | None = None
+    words: Sequence[str],
+    interruption: Interruption,
+    environment: Mapping[str, str] | None = None,
+    *,
+    keep: Sequence[int] = (),
 ) -> int:
     """Run a program on our standard streams and return its status as a shell tells it (128 + signal).
 
-    When we are told to end, it is told the same and waited for, but not for ever. Raises Interrupted.
+    `keep`: descriptors it inherits. When we are told to end, it and its children are told the same and it is
+    waited for, but not for ever. Raises Interrupted.
     """
     interruption.check()
     try:
-        child = subprocess.Popen(words, env=environment)
+        child = subprocess.Popen(words, env=environment, pass_fds=keep)
     except OSError:
         return NOT_FOUND
     try:
@@ -65,8 +83,8 @@ def run_command(
 
 def _shell() -> list[str]:
     if shutil.which("bash") is None:
-        return ["sh", "-e", "-c"]
-    return ["bash", "-e", "-o", "pipefail", "-O", "extglob", "-c"]
+        return ["sh", "-e"]
+    return ["bash", "-e", "-o", "pipefail", "-O", "extglob"]
 
 
 def _environment(config: QuickConfig, device: str) -> dict[str, str]:
@@ -78,9 +96,25 @@ def _environment(config: QuickConfig, device: str) -> dict[str, str]:
 
 
 def _end(child: subprocess.Popen[bytes], number: int) -> None:
-    child.send_signal(signal.Signals(number))
+    _send(child.pid, number)
     try:
         child.wait(ENDING_SECONDS)
     except subprocess.TimeoutExpired:
-        child.kill()
+        _send(child.pid, signal.SIGKILL)
         child.wait()
+
+
+def _send(process: int, number: int) -> None:
+    """To a child of ours and to those below it: a shell that dies of a signal leaves those alone."""
+    for child in _children(process):
+        _send(child, number)
+    with suppress(ProcessLookupError):
+        os.kill(process, number)
+
+
+def _children(process: int) -> list[int]:
+    """Empty where the system does not tell (proc(5))."""
+    try:
+        return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    except OSError:
+        return []

@@ -5,11 +5,12 @@ registers how it is undone before it is taken. Order kept: that of wg-quick(8) o
 the interface made, and what it sets there (a private key, say) stays.
 """
 
+from concurrent.futures import Future
 from functools import partial
+from threading import Thread
 
 from pywg.config.change import merge_change
-from pywg.config.model import HostPort, QuickConfig
-from pywg.endpoint import Endpoint
+from pywg.config.model import QuickConfig
 from pywg.net.system import DnsSettings
 from pywg.quick.device import Implementation, add_device, find_device, wait_for_sockets
 from pywg.quick.errors import QuickError
@@ -17,6 +18,7 @@ from pywg.quick.hooks import run_hooks
 from pywg.quick.host import Host
 from pywg.quick.routes import add_routes, best_mtu
 from pywg.quick.undo import Undo
+from pywg.uapi.model import DeviceChange
 
 
 def bring_up(config: QuickConfig, implementation: Implementation, host: Host) -> None:
@@ -46,7 +48,7 @@ def _take_steps(config: QuickConfig, implementation: Implementation, host: Host,
 
     control = host.open_control(name)
     host.say(f"pywg addconf {name} <(pywg strip {config.path})")
-    control.set(merge_change(config.wg, partial(_resolve, host)))
+    control.set(_change(config, host))
     for address in config.addresses:
         check()
         network.add_address(name, address)
@@ -63,6 +65,19 @@ def _take_steps(config: QuickConfig, implementation: Implementation, host: Host,
     run_hooks("PostUp", config.hooks.post_up, config, name, host)
 
 
-def _resolve(host: Host, endpoint: HostPort) -> Endpoint:
+def _change(config: QuickConfig, host: Host) -> DeviceChange:
+    """What the file says, names resolved.
+
+    In a thread: the C library waits 10 s and more for a name server that is dead, and heeds no signal.
+    """
+    outcome: Future[DeviceChange] = Future()
+
+    def resolve_all() -> None:
+        try:
+            outcome.set_result(merge_change(config.wg, host.resolve))
+        except BaseException as error:  # noqa: BLE001 (raised again below)
+            outcome.set_exception(error)
+
+    Thread(target=resolve_all, daemon=True).start()
     with host.interruption.waiting():
-        return host.resolve(endpoint)
+        return outcome.result()

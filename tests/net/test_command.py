@@ -9,6 +9,7 @@ import pytest
 
 from pywg.net import command
 from pywg.net.system import NetworkError
+from tests.netns.wait import until
 
 
 def program(directory: Path, name: str, script: str) -> str:
@@ -77,7 +78,12 @@ def test_what_a_program_runs_that_hangs_is_stopped_too(tmp_path: Path) -> None:
     script = program(tmp_path, "it", f"sleep 30 & echo $! > {tmp_path}/pid; wait")
     failure(script, timeout=0.5)
     state = Path(f"/proc/{int((tmp_path / 'pid').read_text())}/stat")
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX"
+    # What was killed needs a moment to die.
+    until(
+        lambda: not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX",
+        "it is dead",
+        seconds=5,
+    )
 
 
 def test_a_program_that_prints_without_end_is_stopped(
@@ -121,11 +127,21 @@ def test_no_program_is_taken_from_the_working_directory(
     assert command.find("true") is None
 
 
-def test_without_a_place_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_place() -> None:
-        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+def no_place(*_: object) -> None:
+    raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
 
+
+@pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: files in memory")
+def test_a_full_disk_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else `down` would leave firewall and name servers behind."""
     monkeypatch.setattr("pywg.net.command.tempfile.TemporaryFile", no_place)
+    assert command.run("cat", text="a line\n").stdout == "a line\n"
+
+
+def test_without_a_place_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor in memory: ``vm.memfd_noexec``, or an old kernel."""
+    monkeypatch.setattr("pywg.net.command.tempfile.TemporaryFile", no_place)
+    monkeypatch.setattr("pywg.net.command.os.memfd_create", no_place, raising=False)
     assert failure("true") == "true: No usable temporary directory found in ['/tmp']"
 
 

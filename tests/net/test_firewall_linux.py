@@ -217,6 +217,24 @@ def test_rules_of_other_interfaces_stay_with_iptables(here: Here, without_nft: s
     assert here.namespace.run("iptables-save").stdout.count("\n-A ") == 1
 
 
+@pytest.mark.parametrize("nft_is_installed", [True, False], ids=["nft", "iptables"])
+def test_the_mark_is_known_from_the_rules(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, nft_is_installed: bool
+) -> None:
+    """Also of those that iptables made before nft was installed."""
+    name = new_interface_name()
+    with monkeypatch.context() as patch:
+        if not nft_is_installed:
+            only(tmp_path, patch, "iptables-save", "iptables-restore", "ip6tables-save", "ip6tables-restore")
+        here.do(lambda firewall: firewall.add(name, 6, ADDRESSES, MARK))
+    here.do(lambda firewall: firewall.add(new_interface_name(), 4, ADDRESSES, MARK + 1))
+    firewall = here.firewall
+    assert here.inside.run(lambda: firewall.mark(name)) == MARK
+    assert here.inside.run(lambda: firewall.mark(f"{name}x")) is None
+    here.remove(name)
+    assert here.inside.run(lambda: firewall.mark(name)) is None
+
+
 def test_nothing_is_said_or_done_where_there_is_nothing(here: Here) -> None:
     assert here.remove("wg0") == []
     assert here.rules() == ""

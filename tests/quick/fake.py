@@ -159,6 +159,9 @@ class FakeHost:
         self.change(f"nft add {name} {family}")
         self.walls.add((name, family, mark))
 
+    def mark(self, name: str) -> int | None:
+        return next((mark for owner, _, mark in self.walls if owner == name), None)
+
     def remove(self, name: str) -> None:
         self.change(f"nft delete {name}")
         self.walls = {wall for wall in self.walls if wall[0] != name}

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,20 @@ def test_the_undo_waits_for_the_daemon(room: Room) -> None:
     done = room.run("sh", "-ec", f"{script}; {script}; {script}")
     assert done.status == 0, done.stderr
     until(lambda: room.look() == room.tidy, "all is as before", seconds=3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_name_servers_that_are_dead_do_not_keep_us(room: Room, number: signal.Signals) -> None:
+    """The C library waits for each of them, twice for 5 s, and knows of no signals."""
+    resolv_conf = room.directory / "resolv.conf"
+    former = resolv_conf.read_text()
+    resolv_conf.write_text("nameserver 192.0.2.77\nnameserver 192.0.2.78\n")
+    try:
+        started = Started(room, interface(ADDRESS) + peer("Endpoint = vpn.example:51820"))
+        started.until_said(b"addconf")
+        time.sleep(0.3)
+        assert started.end(number, seconds=2) == 128 + number
+        assert f"[#] ip link delete dev {NAME}" in started.rest()
+    finally:
+        resolv_conf.write_text(former)
+    room.until_tidy()
