@@ -43,7 +43,8 @@ DOWN: Final = Command(
     description="""
         Removes the interface; its daemon, addresses and routes go with it. Takes back name servers and
         the rules of a default route. If the file says `SaveConfig = true`, the present configuration is
-        saved first.
+        saved first. Of an interface that has gone by itself (its daemon was killed, say) what it has left
+        behind is taken away.
     """,
     arguments=(_WHICH,),
     status=_STATUS,
