@@ -5,7 +5,6 @@ only for the names of tables, and rules of another shape than a full tunnel's ar
 linux/fib_rules.h, linux/rtnetlink.h; the shapes: `pywg.net.rules_linux`, `pywg.net.firewall_linux`.
 """
 
-import socket
 import struct
 import sys
 from collections.abc import Callable, Iterator
@@ -13,8 +12,9 @@ from typing import Final
 
 from pywg.doctor.facts import Leftover, LeftoverRule
 from pywg.net import command, netlink
+from pywg.net.firewall_linux import TABLE_PREFIX
+from pywg.net.rtnetlink_questions import RtnetlinkQuestions
 
-_TABLE_PREFIX: Final = "wg-quick-"
 _FAMILIES: Final = {4: netlink.AF_INET, 6: netlink.AF_INET6}
 _RTM_GETRULE: Final = 34
 _FRA_FWMARK: Final = 10
@@ -22,8 +22,6 @@ _FRA_TABLE: Final = 15
 _RTA_TABLE: Final = 15
 _FIB_RULE_INVERT: Final = 2
 _HEADER: Final = struct.Struct("=BBBBBBBBI")  # rtmsg and fib_rule_hdr: family, ..., table, ..., flags
-_READ_SIZE: Final = 1 << 16
-_TIMEOUT: Final = 5.0
 
 
 def leftovers(is_there: Callable[[str], bool]) -> tuple[Leftover, ...]:
@@ -31,7 +29,7 @@ def leftovers(is_there: Callable[[str], bool]) -> tuple[Leftover, ...]:
     tables: dict[str, list[str]] = {}
     for line in command.asked("nft", "list", "tables").splitlines():
         table = line.removeprefix("table ").strip()
-        name = table.partition(_TABLE_PREFIX)[2]
+        name = table.partition(TABLE_PREFIX)[2]
         if name and not is_there(name):
             tables.setdefault(name, []).append(table)
     rules = tuple(_rules_to_nothing())
@@ -41,14 +39,16 @@ def leftovers(is_there: Callable[[str], bool]) -> tuple[Leftover, ...]:
 
 
 def _rules_to_nothing() -> Iterator[LeftoverRule]:
-    for version, family in _FAMILIES.items():
-        to_tunnels = [table for table in map(_tunnels_table, _dump(_RTM_GETRULE, family)) if table]
-        if not to_tunnels:
-            continue
-        used = set(map(_table_of, _dump(netlink.RTM_GETROUTE, family)))
-        for table in to_tunnels:
-            if table not in used:
-                yield LeftoverRule(version, table)
+    with RtnetlinkQuestions() as kernel:
+        for version, family in _FAMILIES.items():
+            rules = list(_listed(kernel, _RTM_GETRULE, family))
+            to_tunnels = [table for table in map(_tunnels_table, rules) if table]
+            if not to_tunnels:
+                continue
+            used = set(map(_table_of, _listed(kernel, netlink.RTM_GETROUTE, family)))
+            for table in to_tunnels:
+                if table not in used:
+                    yield LeftoverRule(version, table)
 
 
 def _tunnels_table(payload: bytes) -> int:
@@ -65,18 +65,9 @@ def _table_of(payload: bytes) -> int:
     return int(_HEADER.unpack_from(payload)[4]) if table is None else int.from_bytes(table, sys.byteorder)
 
 
-def _dump(question: int, family: int) -> list[bytes]:
+def _listed(kernel: RtnetlinkQuestions, question: int, family: int) -> Iterator[bytes]:
     """The payloads of all answers; none where the kernel lacks the family."""
-    request = netlink.build_message(
-        question, netlink.NLM_F_REQUEST | netlink.NLM_F_DUMP, 1, _HEADER.pack(family, *[0] * 8)
-    )
-    payloads: list[bytes] = []
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as asked:
-        asked.settimeout(_TIMEOUT)
-        asked.send(request)
-        while True:
-            for message in netlink.messages(asked.recv(_READ_SIZE)):
-                if message.kind in {netlink.NLMSG_DONE, netlink.NLMSG_ERROR}:
-                    return payloads
-                if len(message.payload) >= _HEADER.size:
-                    payloads.append(message.payload)
+    flags, body = netlink.NLM_F_REQUEST | netlink.NLM_F_DUMP, _HEADER.pack(family, *[0] * 8)
+    for payload in kernel.all(lambda sequence: netlink.build_message(question, flags, sequence, body)):
+        if len(payload) >= _HEADER.size:
+            yield payload
