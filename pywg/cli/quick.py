@@ -89,7 +89,7 @@ def _act(action: Action, taken: Taken, interruption: Interruption) -> None:
             system=system,
             open_control=open_control,
             resolve=resolver(str(config.path), tell=tell),
-            say=echo,
+            echo=echo,
             tell=tell,
             interruption=interruption,
         )

@@ -14,7 +14,7 @@ from typing import Final
 from pywg.net import command
 from pywg.net.command import Run
 from pywg.net.routes_darwin import NOTES
-from pywg.net.system import DnsSettings, NetworkError, Say
+from pywg.net.system import DnsSettings, Echo, NetworkError
 
 NONE: Final = "Empty"
 """What networksetup takes for "no servers"; it prints a sentence instead."""
@@ -25,8 +25,8 @@ _KINDS: Final = ("dnsservers", "searchdomains")
 class DarwinDns:
     """A Dns."""
 
-    def __init__(self, say: Say, run: Run = command.run, notes: Path = NOTES) -> None:
-        self._say = say
+    def __init__(self, echo: Echo, run: Run = command.run, notes: Path = NOTES) -> None:
+        self._echo = echo
         self._run = run
         self._notes = notes
 
@@ -73,13 +73,13 @@ class DarwinDns:
 
     def _set(self, service: str, kind: str, values: tuple[str, ...]) -> None:
         words = ["networksetup", f"-set{kind}", service, *(values or (NONE,))]
-        self._say(" ".join(words))
+        self._echo(" ".join(words))
         printed = self._run(*words)
         for line in (printed.stdout + printed.stderr).splitlines():
             if (
                 "Error" in line
             ):  # It exits 0 all the same. A service that takes no servers is no reason to end.
-                self._say(f"networksetup: {line}")
+                self._echo(f"networksetup: {line}")
 
     def _write(self, name: str, before: dict[str, dict[str, list[str]]]) -> None:
         note = self._note(name)

@@ -13,7 +13,7 @@ from typing import Final
 
 from pywg.net import command
 from pywg.net.command import Run
-from pywg.net.system import DnsSettings, NetworkError, Say
+from pywg.net.system import DnsSettings, Echo, NetworkError
 
 INTERFACE_ORDER: Final = Path("/etc/resolvconf/interface-order")
 INTERFACES: Final = Path("/etc/resolvconf/run/interface")
@@ -28,12 +28,12 @@ class LinuxDns:
 
     def __init__(
         self,
-        say: Say,
+        echo: Echo,
         run: Run = command.run,
         interface_order: Path = INTERFACE_ORDER,
         interfaces: Path = INTERFACES,
     ) -> None:
-        self._say = say
+        self._echo = echo
         self._run = run
         self._interface_order = interface_order
         self._interfaces = interfaces
@@ -101,9 +101,9 @@ class LinuxDns:
             return ""
 
     def _change(self, words: Sequence[str], text: str = "") -> None:
-        self._say(" ".join(words))
+        self._echo(" ".join(words))
         for line in self._run(*words, text=text).stderr.splitlines():
-            self._say(f"{words[0]}: {line}")
+            self._echo(f"{words[0]}: {line}")
 
 
 def _exists(name: str) -> bool:

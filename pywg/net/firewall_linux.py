@@ -14,7 +14,7 @@ from typing import Final
 from pywg.net import command
 from pywg.net.command import Run
 from pywg.net.src_valid_mark_linux import SrcValidMark
-from pywg.net.system import FAMILIES, IpInterface, NetworkError, Say
+from pywg.net.system import FAMILIES, Echo, IpInterface, NetworkError
 
 TABLE_PREFIX: Final = "wg-quick-"
 COMMENT: Final = '-m comment --comment "wg-quick(8) rule for {}"'
@@ -27,10 +27,10 @@ IPTABLES: Final = {4: "iptables", 6: "ip6tables"}
 class LinuxFirewall:
     """A Firewall."""
 
-    def __init__(self, say: Say, run: Run = command.run, mark_check: SrcValidMark | None = None) -> None:
-        self._say = say
+    def __init__(self, echo: Echo, run: Run = command.run, mark_check: SrcValidMark | None = None) -> None:
+        self._echo = echo
         self._run = run
-        self._src_valid_mark = mark_check or SrcValidMark(say)
+        self._src_valid_mark = mark_check or SrcValidMark(echo)
 
     def add(self, name: str, family: int, addresses: Sequence[IpInterface], mark: int) -> None:
         """See Firewall."""
@@ -100,7 +100,7 @@ class LinuxFirewall:
         return others.get(4, False)
 
     def _feed(self, words: Sequence[str], text: str) -> None:
-        self._say(" ".join(words))
+        self._echo(" ".join(words))
         self._run(*words, text=text)
 
 

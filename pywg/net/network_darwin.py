@@ -15,7 +15,7 @@ from typing import Final
 from pywg.net import command
 from pywg.net.command import Run
 from pywg.net.routes_darwin import RoutingTable
-from pywg.net.system import FAMILIES, IpAddress, IpInterface, NetworkError, Say
+from pywg.net.system import FAMILIES, Echo, IpAddress, IpInterface, NetworkError
 from pywg.protocol.allowed_ips import Prefix
 from pywg.uapi.path import DIRECTORY
 
@@ -31,11 +31,11 @@ _INET6: Final = re.compile(r"inet6 ([^\s%]+)\S* .*?prefixlen (\d+)")
 class DarwinNetwork:
     """A Network."""
 
-    def __init__(self, say: Say, run: Run = command.run, sockets: Path = DIRECTORY) -> None:
-        self._say = say
+    def __init__(self, echo: Echo, run: Run = command.run, sockets: Path = DIRECTORY) -> None:
+        self._echo = echo
         self._run = run
         self._sockets = sockets
-        self._table = RoutingTable(say, run)
+        self._table = RoutingTable(echo, run)
         self._default_tables: set[int] = set()
 
     def has_link(self, name: str) -> bool:
@@ -53,7 +53,7 @@ class DarwinNetwork:
                 if name == entry.interface or (entry.interface.startswith("lo") and name == entry.gateway):
                     self._table.delete(family, entry.destination)
         path = self._sockets / f"{name}.sock"
-        self._say(f"rm -f {path}")
+        self._echo(f"rm -f {path}")
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
@@ -133,7 +133,7 @@ class DarwinNetwork:
         return None if of_link is None else int(of_link[1])
 
     def _change(self, *words: str) -> None:
-        self._say(" ".join(words))
+        self._echo(" ".join(words))
         self._run(*words)
 
 

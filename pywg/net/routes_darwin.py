@@ -12,7 +12,7 @@ from typing import Final
 
 from pywg.net import command
 from pywg.net.command import Run
-from pywg.net.system import IpAddress, NetworkError, Say
+from pywg.net.system import Echo, IpAddress, NetworkError
 
 INET: Final = {4: "inet", 6: "inet6"}
 NOTES: Final = Path("/var/run/pywg")
@@ -40,8 +40,8 @@ class Found:
 class RoutingTable:
     """The one routing table there is."""
 
-    def __init__(self, say: Say, run: Run = command.run) -> None:
-        self._say = say
+    def __init__(self, echo: Echo, run: Run = command.run) -> None:
+        self._echo = echo
         self._run = run
 
     def entries(self, family: int) -> list[Entry]:
@@ -75,7 +75,7 @@ class RoutingTable:
     def add(self, family: int, destination: str, *where: str) -> None:
         """Raises NetworkError."""
         words = ["route", "-q", "-n", "add", f"-{INET[family]}", destination, *where]
-        self._say(" ".join(words))
+        self._echo(" ".join(words))
         printed = self._run(*words)
         if printed.stderr.strip():
             raise NetworkError(f"{' '.join(words)}: {' '.join(printed.stderr.split())}")
@@ -83,7 +83,7 @@ class RoutingTable:
     def delete(self, family: int, destination: str) -> None:
         """Nothing happens if there is no such route."""
         words = ["route", "-q", "-n", "delete", f"-{INET[family]}", destination]
-        self._say(" ".join(words))
+        self._echo(" ".join(words))
         command.asked(*words, run=self._run)
 
 
@@ -93,8 +93,8 @@ class DarwinEndpointRoutes:
     wg-quick has a process that follows the default gateway; here that takes ``pywg down`` and ``pywg up``.
     """
 
-    def __init__(self, say: Say, run: Run = command.run, notes: Path = NOTES) -> None:
-        self._table = RoutingTable(say, run)
+    def __init__(self, echo: Echo, run: Run = command.run, notes: Path = NOTES) -> None:
+        self._table = RoutingTable(echo, run)
         self._notes = notes
 
     def add(self, name: str, endpoints: Sequence[IpAddress]) -> None:

@@ -15,7 +15,7 @@ from pyroute2 import AsyncIPRoute, NetlinkError
 
 from pywg.net.links_linux import Links, no_ipv6
 from pywg.net.rtnetlink_linux import AF_OF, NO_SUCH_FAMILY, RT_TABLE_MAIN, asked_strictly
-from pywg.net.system import FAMILIES, IpAddress, NetworkError, Say
+from pywg.net.system import FAMILIES, Echo, IpAddress, NetworkError
 from pywg.protocol.allowed_ips import Prefix
 
 RTPROT_BOOT: Final = 3
@@ -24,7 +24,7 @@ SCOPE_OF: Final = {4: 253, 6: 0}
 
 
 @dataclass(slots=True)
-class _Picture:
+class _KnownRoutes:
     """Prefixes that the main table routes out of one interface: as it was once, and what we added since."""
 
     links_changed: int
@@ -48,9 +48,9 @@ class _Picture:
 class Routes(Links):
     """See Network."""
 
-    def __init__(self, say: Say) -> None:
-        super().__init__(say)
-        self._pictures: dict[str, _Picture] = {}
+    def __init__(self, echo: Echo) -> None:
+        super().__init__(echo)
+        self._known: dict[str, _KnownRoutes] = {}
 
     def path_mtu(self, destination: IpAddress) -> int | None:
         """See Network."""
@@ -76,10 +76,10 @@ class Routes(Links):
         The kernel is asked once, for the thousandth question would have it list a thousand routes; then again
         only after a change of links or addresses through us.
         """
-        picture = self._pictures.get(name)
-        if picture is None or picture.links_changed != self.links_changed:
-            picture = self._pictures[name] = self._take_picture(name)
-        return picture.covers(prefix)
+        known = self._known.get(name)
+        if known is None or known.links_changed != self.links_changed:
+            known = self._known[name] = self._ask_for_routes(name)
+        return known.covers(prefix)
 
     def add_route(self, name: str, prefix: Prefix, table: int | None = None) -> None:
         """See Network."""
@@ -101,24 +101,24 @@ class Routes(Links):
             **no_ipv6(name, "the prefix"),
         }
         self.change(words, lambda: self.ipr.route("add", **request), refusals)
-        picture = self._pictures.get(name)
-        if picture is not None and request["table"] == RT_TABLE_MAIN:
-            picture.add(prefix)
+        known = self._known.get(name)
+        if known is not None and request["table"] == RT_TABLE_MAIN:
+            known.add(prefix)
 
     def table_is_empty(self, table: int) -> bool:
         """See Network."""
         return not any(self._routes(family, table) for family in FAMILIES)
 
-    def _take_picture(self, name: str) -> _Picture:
-        picture = _Picture(self.links_changed)
+    def _ask_for_routes(self, name: str) -> _KnownRoutes:
+        known = _KnownRoutes(self.links_changed)
         try:
             index = socket.if_nametoindex(name)
         except OSError:
-            return picture
+            return known
         for family in FAMILIES:
             for route in self._routes(family, RT_TABLE_MAIN, oif=index):
-                picture.add(ip_network(f"{route.get('dst') or _ANY[family]}/{route['dst_len']}"))
-        return picture
+                known.add(ip_network(f"{route.get('dst') or _ANY[family]}/{route['dst_len']}"))
+        return known
 
     def _routes(self, family: int, table: int, **more: int) -> list[Any]:
         """Routes of one table, sorted out by the kernel; and once more here, for one before 4.20."""

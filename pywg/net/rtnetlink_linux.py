@@ -15,7 +15,7 @@ from typing import Any, Final
 from pyroute2 import IPRoute, NetlinkError
 
 from pywg.net.netlink import SOL_NETLINK
-from pywg.net.system import NetworkError, Say
+from pywg.net.system import Echo, NetworkError
 
 AF_OF: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 NETLINK_GET_STRICT_CHK: Final = 12
@@ -34,8 +34,8 @@ class Rtnetlink:
     pyroute2's synchronous classes run an event loop of their own, so none may be running here.
     """
 
-    def __init__(self, say: Say) -> None:
-        self.say = say
+    def __init__(self, echo: Echo) -> None:
+        self.echo = echo
         self.links_changed = 0
         """Counts what may have added routes or taken some away."""
         self._closed = False
@@ -52,7 +52,7 @@ class Rtnetlink:
 
     def change(self, words: str, call: Callable[[], object], refusals: Refusals) -> None:
         """Say it and do it. Raises NetworkError."""
-        self.say(words)
+        self.echo(words)
         try:
             call()
         except NetlinkError as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from pywg.net.namespace_linux import our_inode
-from pywg.net.system import NetworkError, Say
+from pywg.net.system import Echo, NetworkError
 
 SETTING: Final = Path("/proc/sys/net/ipv4/conf/all/src_valid_mark")
 """Of the network namespace of the thread that reads it."""
@@ -28,8 +28,8 @@ SO_NETNS_COOKIE: Final = 71
 class SrcValidMark:
     """The setting in the network namespace of the calling thread."""
 
-    def __init__(self, say: Say, notes: Path = NOTES) -> None:
-        self._say = say
+    def __init__(self, echo: Echo, notes: Path = NOTES) -> None:
+        self._echo = echo
         self._notes = notes
 
     @contextmanager
@@ -70,7 +70,7 @@ class SrcValidMark:
 
     def _write(self, value: str) -> None:
         words = f"sysctl -q net.ipv4.conf.all.src_valid_mark={value}"
-        self._say(words)
+        self._echo(words)
         try:
             SETTING.write_text(value)
         except OSError as error:

@@ -1,6 +1,6 @@
 """What `pywg up` and `down` ask of the system: links, addresses, routes, rules, firewall, name servers.
 
-In: typed wishes. Out: the change made, each told in one line before it is made (`Say`), in the words of the
+In: typed wishes. Out: the change made, each told in one line before it is made (`Echo`), in the words of the
 platform's own tools, as wg-quick(8) echoes them. Rule kept: what is here changes the system and knows nothing
 of WireGuard's protocol; what it cannot do raises NetworkError.
 """
@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from pywg.protocol.allowed_ips import Prefix
 
-Say = Callable[[str], None]
+Echo = Callable[[str], None]
 """Takes a line without its ``[#] ``, such as ``ip link set mtu 1420 up dev wg0``."""
 IpAddress = IPv4Address | IPv6Address
 IpInterface = IPv4Interface | IPv6Interface

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pywg.net.dns_darwin import DarwinDns
 from pywg.net.network_darwin import DarwinNetwork
 from pywg.net.routes_darwin import DarwinEndpointRoutes
-from pywg.net.system import IpInterface, Say, System
+from pywg.net.system import Echo, IpInterface, System
 
 
 class NoFirewall:
@@ -25,6 +25,6 @@ class NoFirewall:
         """See Firewall."""
 
 
-def open_system(say: Say) -> System:
+def open_system(echo: Echo) -> System:
     """Of this Mac."""
-    return System(DarwinNetwork(say), NoFirewall(), DarwinDns(say), DarwinEndpointRoutes(say))
+    return System(DarwinNetwork(echo), NoFirewall(), DarwinDns(echo), DarwinEndpointRoutes(echo))

@@ -6,16 +6,16 @@ This is the one module of the command line that brings in pyroute2, which takes 
 from pywg.net.dns_linux import LinuxDns
 from pywg.net.firewall_linux import LinuxFirewall
 from pywg.net.rules_linux import Rules
-from pywg.net.system import Say, System
+from pywg.net.system import Echo, System
 
 
 class LinuxNetwork(Rules):
     """A Network: Rules upon Routes upon Links upon one socket (Rtnetlink)."""
 
 
-def open_system(say: Say) -> System:
+def open_system(echo: Echo) -> System:
     """Of the network namespace the calling thread is in, which alone may use it. Raises NetworkError.
 
     No event loop may be running in the thread (pyroute2). Close `network` after use.
     """
-    return System(LinuxNetwork(say), LinuxFirewall(say), LinuxDns(say))
+    return System(LinuxNetwork(echo), LinuxFirewall(echo), LinuxDns(echo))

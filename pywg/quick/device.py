@@ -92,7 +92,7 @@ def add_device(name: str, implementation: Implementation, host: Host, undo: Undo
     elif implementation.program is not None:
         return _run_program(implementation.program, name, host, undo)
     else:
-        host.say(f"pywg {name}")
+        host.echo(f"pywg {name}")
         mac = sys.platform == "darwin"
         real = launch("utun", name_file=str(_name_file(name, host))) if mac else launch(name)
     # Each of them leaves nothing if it fails; and an interface that is not ours is not ours to delete.
@@ -145,7 +145,7 @@ def wait_for_sockets(name: str, host: Host) -> None:
 
 def _run_program(program: str, name: str, host: Host, undo: Undo) -> str:
     mac = sys.platform == "darwin"
-    host.say(f"{program} {'utun' if mac else name}")
+    host.echo(f"{program} {'utun' if mac else name}")
 
     def delete() -> None:
         made = find_device(name, host)

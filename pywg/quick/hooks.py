@@ -40,7 +40,7 @@ def run_hooks(setting: str, hooks: Sequence[str], config: QuickConfig, device: s
         command = hook.replace("%i", device)
         if sys.platform == "darwin":
             command = command.replace("%I", config.name)
-        host.say(command)
+        host.echo(command)
         status = _run_script(command, host.interruption, _environment(config, device))
         if status:
             # Not with the command: it was echoed just now, and may hold a key.

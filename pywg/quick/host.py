@@ -8,7 +8,7 @@ from pywg.config.model import HostPort
 from pywg.control import Control
 from pywg.endpoint import Endpoint
 from pywg.net.resolve import Tell
-from pywg.net.system import Say, System
+from pywg.net.system import Echo, System
 from pywg.quick.interruption import Interruption
 from pywg.uapi.path import DIRECTORY
 
@@ -22,7 +22,7 @@ class Host:
     """Raises NoSuchInterfaceError and other UapiErrors."""
     resolve: Callable[[HostPort], Endpoint]
     """May take long. Raises ConfigError, which names the line."""
-    say: Say
+    echo: Echo
     """Echoes what is done, without its ``[#] ``."""
     tell: Tell
     interruption: Interruption

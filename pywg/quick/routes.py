@@ -87,7 +87,7 @@ def _mark(name: str, host: Host) -> int:
     table = FIRST_TABLE
     while not host.system.network.table_is_empty(table):
         table += 1
-    host.say(f"pywg set {name} fwmark {table}")
+    host.echo(f"pywg set {name} fwmark {table}")
     host.open_control(name).set(DeviceChange(fwmark=table))
     return table
 

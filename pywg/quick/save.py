@@ -26,7 +26,7 @@ def write_state(config: QuickConfig, name: str, host: Host) -> None:
     Raises QuickError, UapiError, NetworkError.
     """
     network = host.system.network
-    host.say(f"pywg showconf {name}")
+    host.echo(f"pywg showconf {name}")
     text = quick_file_text(
         config,
         host.open_control(name).get(),

@@ -47,7 +47,7 @@ def _take_steps(config: QuickConfig, implementation: Implementation, host: Host,
     run_hooks("PreUp", config.hooks.pre_up, config, name, host)
 
     control = host.open_control(name)
-    host.say(f"pywg addconf {name} <(pywg strip {config.path})")
+    host.echo(f"pywg addconf {name} <(pywg strip {config.path})")
     control.set(_change(config, host))
     for address in config.addresses:
         check()

@@ -66,7 +66,7 @@ class FakeHost:
             system=System(self, self, _FakeDns(self), None if self.has_marks else _FakeEndpointRoutes(self)),
             open_control=self.open_control,
             resolve=self.resolve,
-            say=self.said.append,
+            echo=self.said.append,
             tell=self.told.append,
             interruption=interruption or Interruption(),
             sockets=sockets,
