@@ -137,7 +137,7 @@ class Walk:
 
     def _show_state(self) -> None:
         for end in self._lab.ends:
-            say(f"wg show {end.device}")
+            say(f"pywg show {end.device}")
             show(pretty(end.device, UapiClient(end.device).get(), now=time.time_ns(), color=_color()))
 
     def _invite(self) -> None:
@@ -151,7 +151,7 @@ class Walk:
         show("The tunnel stays up. Try, and see both ends count:")
         show(f"  {way}ip netns exec {here.namespace} ping {there.inner.ip}")
         show(f"  {way}ip netns exec {here.namespace} curl http://{there.inner.ip}:{HTTP_PORT}/")
-        show(f"  {way}wg show")
+        show(f"  {way}{own_command()} show")
         show("and remove it with:")
         show(f"  {own_command()} demo --clean")
 
