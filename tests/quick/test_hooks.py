@@ -25,9 +25,8 @@ def up_and_down(room: Room, *hooks: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_nobody_reads_a_hooks_key_in_the_list_of_processes(room: Room) -> None:
-    """``echo`` is the shell's own: under wg-quick such a key is in nobody's command line."""
-    room.write(FILE, interface(f"PostUp = echo {SECRET} > key; touch ready; sleep 30; true"))
+def up_until_its_hook_runs(room: Room) -> "subprocess.Popen[bytes]":
+    """An `up` in the middle of its hook, which touches the file `ready` before it waits."""
     ready = room.directory / "ready"
     started = subprocess.Popen(
         room.command(sys.executable, "-P", "-m", "pywg", "up", FILE),
@@ -36,6 +35,14 @@ def test_nobody_reads_a_hooks_key_in_the_list_of_processes(room: Room) -> None:
         stderr=subprocess.DEVNULL,
     )
     until(ready.exists, "the hook runs", seconds=5)
+    ready.unlink()
+    return started
+
+
+def test_nobody_reads_a_hooks_key_in_the_list_of_processes(room: Room) -> None:
+    """``echo`` is the shell's own: under wg-quick such a key is in nobody's command line."""
+    room.write(FILE, interface(f"PostUp = echo {SECRET} > key; touch ready; sleep 30; true"))
+    started = up_until_its_hook_runs(room)
     shown = [
         Path(f"/proc/{pid}/{what}").read_bytes()
         for pid in room.namespace.pids()
@@ -43,7 +50,6 @@ def test_nobody_reads_a_hooks_key_in_the_list_of_processes(room: Room) -> None:
     ]
     started.send_signal(signal.SIGTERM)
     assert started.wait(5) == 128 + signal.SIGTERM
-    ready.unlink()
     room.until_tidy()
     assert SECRET in room.read("key"), "the hook has run"
     assert not [text for text in shown if SECRET.encode() in text]
@@ -53,18 +59,10 @@ def test_nobody_reads_a_hooks_key_in_the_list_of_processes(room: Room) -> None:
 def test_what_a_hook_waits_for_ends_with_it(room: Room, number: signal.Signals) -> None:
     """A shell that is told to end leaves it alone, or waits for it first."""
     room.write(FILE, interface("PostUp = touch ready; (sleep 31; true); true"))
-    ready = room.directory / "ready"
-    started = subprocess.Popen(
-        room.command(sys.executable, "-P", "-m", "pywg", "up", FILE),
-        env=room.environment,
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    until(ready.exists, "the hook runs", seconds=5)
+    started = up_until_its_hook_runs(room)
     until(lambda: "sleep 31" in room.look()["processes"], "it waits", seconds=5)
     started.send_signal(number)
     assert started.wait(4) == 128 + number
-    ready.unlink()
     room.until_tidy()
 
 
