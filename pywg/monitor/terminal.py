@@ -60,7 +60,7 @@ class Terminal:
             self._handlers[number] = signal.signal(number, _leave_it_to_the_pipe)
         if self._keys is not None:
             self._mode = termios.tcgetattr(self._keys)
-            tty.setcbreak(self._keys)
+            _give_keys_one_by_one(self._keys)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -90,6 +90,14 @@ class Terminal:
         except OSError:
             return Event.END
         return Event.END if not pressed or _END_KEYS.intersection(pressed) else Event.TIME
+
+
+def _give_keys_one_by_one(terminal: int) -> None:
+    tty.setcbreak(terminal)
+    mode = termios.tcgetattr(terminal)
+    # Else Ctrl-C empties the input: a key that `select` has just announced is gone, and its read never ends.
+    mode[tty.LFLAG] |= termios.NOFLSH
+    termios.tcsetattr(terminal, termios.TCSANOW, mode)
 
 
 def _leave_it_to_the_pipe(_number: int, _frame: FrameType | None) -> None:
