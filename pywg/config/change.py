@@ -59,7 +59,9 @@ def syncconf_change(config: WgConfig, state: DeviceState, resolve: Resolve) -> D
 
 
 def _peer_change(peer: PeerConfig, resolve: Resolve) -> PeerChange:
-    # wg resolves also what it then removes: a wrong name is an error either way.
+    # wg resolves also what does not count or is then removed: a wrong name is an error either way.
+    for other in peer.other_endpoints:
+        resolve(other)
     endpoint = resolve(peer.endpoint) if peer.endpoint else None
     if peer.remove:
         return PeerChange(peer.public_key, remove=True)

@@ -22,7 +22,7 @@ class PeerDraft:
     line: int = 0
     remove: bool = False
     preshared_key: bytes | None = field(default=None, repr=False)
-    endpoint: HostPort | None = None
+    endpoints: list[HostPort] = field(default_factory=list)
     persistent_keepalive: int | None = None
     replace_allowed_ips: bool = False
     allowed_ips: list[PrefixChange] = field(default_factory=list)
@@ -43,7 +43,8 @@ class PeerDraft:
             self.line,
             remove=self.remove,
             preshared_key=self.preshared_key,
-            endpoint=self.endpoint,
+            endpoint=self.endpoints[-1] if self.endpoints else None,
+            other_endpoints=tuple(self.endpoints[:-1]),
             persistent_keepalive=self.persistent_keepalive,
             replace_allowed_ips=self.replace_allowed_ips,
             allowed_ips=tuple(self.allowed_ips),

@@ -77,6 +77,8 @@ class PeerConfig:
     """``set ... peer KEY remove``."""
     preshared_key: bytes | None = field(default=None, repr=False)
     endpoint: HostPort | None = None
+    other_endpoints: tuple[HostPort, ...] = ()
+    """Those before it, which do not count; and yet each must be one that resolves, as with wg."""
     persistent_keepalive: int | None = None
     """Seconds; 0 is off."""
     replace_allowed_ips: bool = False

@@ -147,7 +147,7 @@ class _WgParser:
             case "presharedkey":
                 peer.preshared_key = key_from_base64(value)
             case "endpoint":
-                peer.endpoint = values.endpoint(value, number)
+                peer.endpoints.append(values.endpoint(value, number))
             case "persistentkeepalive":
                 peer.persistent_keepalive = values.persistent_keepalive(value)
             case "allowedips":

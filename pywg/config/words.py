@@ -96,7 +96,7 @@ class _Words:
             case "preshared-key":
                 peer.preshared_key = self._read_key_file(value)
             case "endpoint":
-                peer.endpoint = values.endpoint(value)
+                peer.endpoints.append(values.endpoint(value))
             case "persistent-keepalive":
                 peer.persistent_keepalive = values.persistent_keepalive(value)
             case _:

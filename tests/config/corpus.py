@@ -148,6 +148,12 @@ WG_FILES: dict[str, bytes] = {
     "right, then wrong": interface("ListenPort = 5\nListenPort = x").encode(),
     "repeated keys": interface("ListenPort = 5\nFwMark = 1\nListenPort = 6\nFwMark = off").encode(),
     "repeated endpoint": peer("Endpoint = 127.0.0.1:1\nEndpoint = 127.0.0.1:2").encode(),
+    "endpoint without a meaning, then another": peer(
+        "Endpoint = 256.0.0.1.:1\nEndpoint = 127.0.0.1:2"
+    ).encode(),
+    "endpoint twice, for a peer twice": (
+        peer("Endpoint = 127.0.0.1:1\nEndpoint = 127.0.0.1:2") + peer("Endpoint = 127.0.0.1:3")
+    ).encode(),
     "allowed IPs twice": peer("AllowedIPs = 10.0.0.0/8\nAllowedIPs = fd00::/8").encode(),
     "own key as peer": f"[Interface]\nPrivateKey={PRIVATE}\n[Peer]\nPublicKey={PRIVATE}\n".encode(),
     "zero key": interface(f"PrivateKey = {'A' * 43}=").encode(),

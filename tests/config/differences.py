@@ -17,7 +17,10 @@ In no version of them:
 - ``save`` writes ``a && b`` in a hook as it is (bash 5.2 puts "[Interface]" in place of each ``&``), and
   addresses also of a device that has neither port nor key;
 - a directory is no configuration; wg takes it for an empty one and clears the interface;
-- blanks before the port of ``listen-port`` are refused (wg takes ``set wg0 listen-port " 5"``);
+- blanks or a minus before the port of ``listen-port`` are refused (wg takes ``set wg0 listen-port " 5"``, and
+  for ``-4294967295`` it takes port 1);
+- a key file ends after 64 KiB, a configuration after 128 MiB: wg skips white space without end;
+- a configuration that cannot be read to its end is none; wg takes what it could read;
 - the cases below.
 """
 

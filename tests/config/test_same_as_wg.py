@@ -160,6 +160,7 @@ ENDPOINT = ("endpoint", "127.0.0.1:5")
         ("peer", PEER, "remove", *ENDPOINT, "remove", "allowed-ips", "10.0.0.0/8"),
         ("peer", PEER, "remove", "endpoint", "127.0.0.1"),
         ("peer", PEER, *ENDPOINT, "endpoint", "[::1]:domain"),
+        ("peer", PEER, "endpoint", "256.0.0.1.:5", *ENDPOINT),
         ("peer", PEER, "endpoint", ""),
         ("peer", PEER, "endpoint", " 127.0.0.1:5"),
         ("peer", PEER, "endpoint", "127.0.0.1: 5"),
