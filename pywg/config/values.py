@@ -22,6 +22,8 @@ _KEYS: Final = frozenset({"privatekey", "publickey", "presharedkey", "private-ke
 _LISTS: Final = frozenset({"allowedips", "allowed-ips", "address"})
 
 _PORT: Final = re.compile(r"\+?[0-9]+")
+_RESOLVERS_PORT: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]+)")
+"""What getaddrinfo(3) takes for a number, and then cuts to 16 bits."""
 _FWMARK: Final = re.compile(r"0x[0-9a-fA-F]+|[0-9]+")
 _DIGITS: Final = re.compile(r"[0-9]+")
 # Half a key or more, be it in the alphabet for URLs: capitals and small letters mixed, which no host name
@@ -113,9 +115,10 @@ def endpoint(text: str, line: int = 0) -> HostPort:
         host, colon, port_text = text.rpartition(":")
     if colon != ":" or not host or not port_text:
         raise ValueError("expected HOST:PORT or [ADDRESS6]:PORT")
-    if _PORT.fullmatch(port_text):
-        number = _number(port_text.removeprefix("+"))
-        if number is None or number > U16:
+    if found := _RESOLVERS_PORT.fullmatch(port_text):
+        sign, digits = found.groups()
+        number = _number(digits)
+        if number is None or number > U16 or (sign == "-" and number):
             raise ValueError("expected a port from 0 to 65535 after the last colon")
     return HostPort(host, port_text, line)
 

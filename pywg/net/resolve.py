@@ -28,7 +28,8 @@ PAUSE_GROWTH: Final = 1.2
 
 _NO_DATA: Final = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)  # Not every C library has it.
 _FINAL_ERRORS: Final = frozenset({socket.EAI_NONAME, socket.EAI_FAIL, _NO_DATA, socket.EAI_SERVICE})
-_DIGITS: Final = re.compile(r"[0-9]+")
+_NUMBER: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]{1,10})")
+"""What strtoul(3) reads to its end."""
 
 Tell = Callable[[str], None]
 """Takes a sentence for the user, who waits."""
@@ -43,11 +44,15 @@ def retries_wanted(environ: Mapping[str, str]) -> int | None:
     text = environ.get(RETRIES_VARIABLE)
     if text is None:
         return DEFAULT_RETRIES
+    if not text:
+        return 0
     if text == "infinity":
         return None
-    if not _DIGITS.fullmatch(text) or len(text) > 10 or int(text) > MOST_RETRIES:
+    found = _NUMBER.fullmatch(text)
+    number = -1 if found is None else int("".join(found.groups()))
+    if not 0 <= number <= MOST_RETRIES:
         raise ConfigError(RETRIES_VARIABLE, None, f"{quoted(text)}: expected a number or infinity")
-    return int(text)
+    return number
 
 
 def resolver(

@@ -194,6 +194,13 @@ SET: Final = [
         WG_ENDPOINT_RESOLUTION_RETRIES=infinity set IF peer {PEER} endpoint 192.0.2.9:9
         WG_ENDPOINT_RESOLUTION_RETRIES=many set IF peer {PEER} endpoint 192.0.2.9:9
         WG_ENDPOINT_RESOLUTION_RETRIES=many set IF listen-port 7
+        WG_ENDPOINT_RESOLUTION_RETRIES= set IF peer {PEER} endpoint 192.0.2.9:9
+        WG_ENDPOINT_RESOLUTION_RETRIES=+00000000000 set IF peer {PEER} endpoint 192.0.2.9:9
+        WG_ENDPOINT_RESOLUTION_RETRIES=0 set IF peer {PEER} endpoint host.invalid:9 endpoint 192.0.2.9:9
+        WG_ENDPOINT_RESOLUTION_RETRIES=0 set IF peer {PEER} endpoint 192.0.2.9:nine endpoint 192.0.2.9:9
+        set IF peer {PEER} endpoint '192.0.2.9: 9'
+        set IF peer {PEER} endpoint 192.0.2.9:-0
+        WG_ENDPOINT_RESOLUTION_RETRIES=0 set IF peer {PEER} endpoint 192.0.2.9:-1
         set IF peer {PEER} persistent-keepalive 9
         set IF peer {PEER} persistent-keepalive 007
         set IF peer {PEER} persistent-keepalive 65535
@@ -352,6 +359,8 @@ of ``show all endpoints``, the interface's name is on every line, not only on th
 OTHERWISE: Final = {
     "set IF listen-port 65537": "wg cuts the port to 16 bits and says nothing",
     "set IF peer {PEER} endpoint 192.0.2.9:65537": "the same",
+    "set IF peer {PEER} endpoint '192.0.2.9: 65537'": "the same",
+    "set IF peer {PEER} endpoint 192.0.2.9:-4294967295": "the same",
     "setconf IF {port-too-large}": "the same",
     "setconf IF {directory}": "wg takes it for an empty file and clears the interface",
     "syncconf IF {directory}": "the same",

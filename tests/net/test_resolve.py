@@ -177,13 +177,28 @@ def test_a_wrong_name_is_shown_unless_it_may_be_a_key(
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [(None, 15), ("0", 0), ("3", 3), ("infinity", None), ("2147483647", 2147483647)]
+    ("text", "expected"),
+    [
+        (None, 15),
+        ("0", 0),
+        ("3", 3),
+        ("infinity", None),
+        ("2147483647", 2147483647),
+        # As strtoul(3), which wg asks.
+        ("", 0),
+        ("+3", 3),
+        (" \t\n\v\f\r3", 3),
+        ("-0", 0),
+        ("0000000000003", 3),
+    ],
 )
 def test_how_often(text: str | None, expected: int | None) -> None:
     assert retries_wanted({} if text is None else {"WG_ENDPOINT_RESOLUTION_RETRIES": text}) == expected
 
 
-@pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "Infinity", "2147483648", "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["x", "-1", "1.5", "Infinity", "2147483648", "9" * 5000, " ", "+", "3 ", "+ 3", "\u0663"]
+)
 def test_how_often_is_no_number(text: str, system: Callable[..., Resolver]) -> None:
     asked = system()
     with pytest.raises(
