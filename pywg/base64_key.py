@@ -1,7 +1,8 @@
 """A key as people see it: 44 characters of base64.
 
-In: text. Out: 32 bytes, and the other way round. Rules kept: as strict as wg(8) (encoding.c: exactly 44
-characters, the last one "=", no stray bits before it), and no error repeats a key, a wrong one included.
+In: text. Out: 32 bytes, and the other way round; or text without keys. Rules kept: as strict as wg(8)
+(encoding.c: exactly 44 characters, the last one "=", no stray bits before it), and no error repeats a key, a
+wrong one included.
 """
 
 import binascii
@@ -12,6 +13,8 @@ KEY_CHARACTERS: Final = 44
 """Of base64, for 32 bytes; the last is ``=``."""
 
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
+_KEY_WITHIN: Final = re.compile(r"(?:[A-Za-z0-9+/]{43}|[A-Za-z0-9_-]{43})=")
+"""A whole one in a text, be it in the alphabet for URLs. A path has no such run before a ``=``."""
 
 
 class KeyTextError(ValueError):
@@ -28,6 +31,11 @@ def key_from_base64(text: str) -> bytes:
 def key_to_base64(key: bytes) -> str:
     """`key`, of 32 bytes, as 44 characters without a newline."""
     return binascii.b2a_base64(key, newline=False).decode("ascii")
+
+
+def without_keys(text: str) -> str:
+    """`text` as it may stand in a message: whoever put a key among other words did so by mistake."""
+    return _KEY_WITHIN.sub("(hidden)", text)
 
 
 def _what_is_wrong(text: str) -> str:

@@ -56,6 +56,11 @@ def is_interface_name(name: str) -> bool:
     return 0 < len(name) <= LONGEST_NAME and _is_harmless(name)
 
 
+def shown_name(name: str) -> str:
+    """What is no name, for a message: quoted, and not so long that all of a key would be in it."""
+    return repr(name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}...")
+
+
 def has_legal_characters(text: str) -> bool:
     """Whether nothing else is in it; the length does not matter."""
     return _CHARACTERS.issuperset(text)

@@ -68,7 +68,7 @@ def test_there_is_none(served: Place) -> None:
         NoSuchInterfaceError, match=r"wg9: no such WireGuard interface .*pywg show interfaces"
     ):
         control.open_control("wg9")
-    with pytest.raises(UapiError, match="not an interface name"):
+    with pytest.raises(UapiError, match="is no interface name"):
         control.open_control("../wg0")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Final, NamedTuple, NoReturn
 
+from pywg.base64_key import without_keys
 from pywg.daemon.errors import StartError
 from pywg.daemon.handover import Inherited, Starter, inherited, take_standard_streams
 from pywg.daemon.launch import launch
@@ -112,6 +113,7 @@ def _tell(line: str) -> None:
 
 
 def _fail(reason: str, starter: Starter) -> int:
+    reason = without_keys(reason)  # The name may be one.
     if not starter.say_failed(reason):
         _tell(f"pywg: {reason}\n")
     if starter.exists:

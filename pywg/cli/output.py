@@ -11,6 +11,8 @@ import sys
 from contextlib import suppress
 from typing import Final, TextIO
 
+from pywg.base64_key import without_keys
+
 _PIPE_CLOSED: Final = 128 + signal.SIGPIPE
 
 
@@ -34,8 +36,11 @@ def put(text: str) -> int:
 
 
 def tell(sentence: str) -> None:
-    """Say on standard error what the user is to know, in one line, be the name of a file what it may."""
-    harmless = "".join(letter if letter.isprintable() else "?" for letter in sentence)
+    """Say on standard error what the user is to know, in one line, be the name of a file what it may.
+
+    Where a name is expected and a key was given, the key is not repeated.
+    """
+    harmless = "".join(letter if letter.isprintable() else "?" for letter in without_keys(sentence))
     _write_error(f"pywg: {harmless}\n")
 
 

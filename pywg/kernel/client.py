@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pywg.interface_name import LONGEST_NAME
+from pywg.interface_name import LONGEST_NAME, shown_name
 from pywg.kernel.generic_netlink import GenericNetlink, NoFamilyError
 from pywg.kernel.messages import (
     FAMILY,
@@ -40,7 +40,7 @@ class KernelClient:
         """`timeout`: seconds of silence, not of work. Raises UapiError if `name` cannot be one."""
         encoded = os.fsencode(name)
         if not 0 < len(encoded) <= LONGEST_NAME or b"\0" in encoded:
-            raise UapiError(f"{name[:40]!r} is not an interface name; expected 1 to {LONGEST_NAME} bytes")
+            raise UapiError(f"{shown_name(name)} is no interface name; expected 1 to {LONGEST_NAME} bytes")
         self.name = name
         self._timeout = timeout
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pywg.interface_name import LONGEST_NAME, is_interface_name
+from pywg.interface_name import LEGAL_CHARACTERS, LONGEST_NAME, is_interface_name, shown_name
 
 DIRECTORY: Final = Path("/var/run/wireguard")
 
@@ -50,7 +50,7 @@ def socket_path(name: str, directory: Path = DIRECTORY) -> Path:
     """The path of an interface's socket. Raises UapiSocketError for what cannot be an interface's name."""
     if not is_interface_name(name):
         raise UapiSocketError(
-            f"{name[:40]!r} is not an interface name; expected 1 to {LONGEST_NAME} of a-z A-Z 0-9 _ = + . -"
+            f"{shown_name(name)} is no interface name; expected 1 to {LONGEST_NAME} of {LEGAL_CHARACTERS}"
         )
     return directory / f"{name}.sock"
 

@@ -13,6 +13,7 @@ from pywg import __version__
 from pywg.cli import main as dispatch
 from pywg.cli.main import COMMANDS, main
 from pywg.interface_name import RESERVED
+from tests.cli.lines import PRIVATE
 from tests.needs import ENGINES, need_engine
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -134,6 +135,31 @@ def test_wrong_words_are_one_line_and_status_1(
     assert err.startswith("pywg: ")
     assert err.count("\n") == 1
     assert message in err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{command} KEY" for command in ("show", "showconf", "set", "up", "down", "strip", "save")),
+        *("KEY", "-f KEY", "KEY wg0", "wg0 KEY", "help KEY", "completion KEY", "unit KEY", "-KEY"),
+        *("setconf wg0 KEY", "setconf KEY /dev/null", "setconf wg0 ./KEY", "addconf wg0 PrivateKey=KEY"),
+        *(
+            "show KEY dump",
+            "show absent0 KEY",
+            "set absent0 KEY",
+            "set absent0 peer x KEY",
+            "genkey KEY",
+            "doctor KEY",
+        ),
+    ],
+)
+def test_a_key_among_the_words_is_not_repeated(text: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """It was hardly meant for a terminal that others see, nor for a log."""
+    assert main(text.replace("KEY", PRIVATE).split()) in {1, 2}
+    out, err = capfd.readouterr()
+    assert err != ""
+    assert PRIVATE[:30] not in out + err
+    assert PRIVATE[14:] not in out + err
 
 
 @pytest.mark.parametrize("word", sorted(RESERVED))

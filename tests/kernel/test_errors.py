@@ -90,7 +90,7 @@ def test_what_an_older_kernel_cannot_do_is_named(monkeypatch: pytest.MonkeyPatch
     "name", ["", "sixteen-letters-", "wg\0", "wg\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"]
 )
 def test_names_the_kernel_cannot_have(name: str) -> None:
-    with pytest.raises(UapiError, match="not an interface name"):
+    with pytest.raises(UapiError, match="is no interface name"):
         KernelClient(name)
 
 

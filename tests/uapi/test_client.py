@@ -86,7 +86,7 @@ def test_a_refused_set(served: Served) -> None:
 
 
 def test_a_name_that_is_none() -> None:
-    with pytest.raises(UapiError, match="not an interface name"):
+    with pytest.raises(UapiError, match="is no interface name"):
         UapiClient("../etc")
 
 
