@@ -369,7 +369,7 @@ OTHERWISE: Final = {
 """What wg takes, and we refuse without touching the interface, with the reason.
 
 Not in the list: we sort interfaces by name, where wg has the directory's order; we refuse a name of more than
-15 characters, where wg cuts it; our help is longer and goes to standard output; ``pywg`` alone is not
-``pywg show``; a result that cannot be written (full disk, closed standard output) is a failure, which wg does
-not notice (tests/cli/test_tools.py).
+15 characters, where wg cuts it; we warn of a prefix that a file gives to two peers, of which wg says nothing;
+our help is longer and goes to standard output; ``pywg`` alone is not ``pywg show``; a result that cannot be
+written (full disk, closed standard output) is a failure, which wg does not notice (tests/cli/test_tools.py).
 """

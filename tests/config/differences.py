@@ -20,6 +20,8 @@ In no version of them:
 - blanks or a minus before the port of ``listen-port`` are refused (wg takes ``set wg0 listen-port " 5"``, and
   for ``-4294967295`` it takes port 1);
 - a key file ends after 64 KiB, a configuration after 128 MiB: wg skips white space without end;
+- a number in WG_ENDPOINT_RESOLUTION_RETRIES that only strtoul(3) can wrap into range (-18446744073709551615);
+- one prefix at two peers of a file is warned of, and taken as by wg (test_parse);
 - a configuration that cannot be read to its end is none; wg takes what it could read;
 - the cases below.
 """
