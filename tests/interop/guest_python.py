@@ -52,14 +52,21 @@ _LEFT_OUT: Final = frozenset({"pywg", "rich", "pytun"})
 _LIBRARY: Final = Path(sysconfig.get_path("stdlib"))
 _LIBRARY_IN_GUEST: Final = f"{HOME}/lib/python{sys.version_info.major}.{sys.version_info.minor}"
 _TELL: Final = """
-import importlib, json, sys
+import importlib, importlib.machinery, json, sys
 for name in json.loads(sys.stdin.read()):
     try:
         importlib.import_module(name)
     except ImportError:
         pass
-print(json.dumps(sorted({module.__file__ for module in list(sys.modules.values())
-                         if getattr(module, "__file__", None)})))
+files = set()
+for name, module in list(sys.modules.items()):
+    files.add(getattr(module, "__file__", None))
+    # A module may have put another in its place, as collections.abc does; its own file is needed too.
+    parent, _, _ = name.rpartition(".")
+    path = getattr(sys.modules[parent], "__path__", ()) if parent else None
+    spec = importlib.machinery.PathFinder.find_spec(name, path)
+    files.add(spec.origin if spec and spec.has_location else None)
+print(json.dumps(sorted(files - {None})))
 """
 
 
