@@ -33,8 +33,11 @@ def bring_up(config: QuickConfig, implementation: Implementation, host: Host) ->
         raise QuickError(f"'{config.name}' already exists{also}; take it down first, or choose another name")
     undo = Undo(host.tell)
     try:
-        _take_steps(config, implementation, host, undo)
-        host.interruption.check()
+        try:
+            _take_steps(config, implementation, host, undo)
+        finally:
+            # Also of what failed: daemon and hooks may have been told to end together with us.
+            host.interruption.check()
     except BaseException:
         undo.run()
         raise

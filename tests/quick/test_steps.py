@@ -95,6 +95,15 @@ def test_told_to_end_at_any_step_everything_is_undone(number: int) -> None:
     assert fake.picture() == FakeHost().picture()
 
 
+@pytest.mark.parametrize("number", range(_changes_of_a_whole_up()))
+def test_what_fails_because_all_are_told_to_end_is_no_failure(number: int) -> None:
+    """systemd ends our daemon and the hooks' programs together with us."""
+    fake = FakeHost(interrupt_at=number, fail_at=number)
+    with Interruption() as interruption, pytest.raises(Interrupted):
+        bring_up(config(FULL), KERNEL, fake.host(interruption))
+    assert fake.picture() == FakeHost().picture()
+
+
 def test_what_cannot_be_undone_is_told_and_the_rest_is() -> None:
     """The firewall is refused, then the removal of the rules: link and name servers go all the same."""
     fake = FakeHost(refused={"nft add wg0 6", "ip rule delete table 51820"})
