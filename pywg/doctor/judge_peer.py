@@ -170,8 +170,20 @@ def _astray(interface: InterfaceFacts, peer: PeerFacts) -> Iterator[Finding]:
     yield problem(
         Code.ROUTE_ELSEWHERE,
         f"Packets for {named}{f' and {more} more' if more > 0 else ''} are not routed to {interface.name}.",
-        f"Add the route: ip route add {peer.astray[0].prefix} dev {interface.name}; 'pywg up' does it unless "
-        "Table = off.",
+        _how_to_route(interface, [one.prefix for one in peer.astray]),
+    )
+
+
+def _how_to_route(interface: InterfaceFacts, prefixes: list[Prefix]) -> str:
+    """A bare default route would lead the tunnel's own datagrams into the tunnel as well."""
+    if any(prefix.prefixlen == 0 for prefix in prefixes):
+        return (
+            f"Take {interface.name} down and up again: 'pywg up' makes rules for it. systemd-networkd "
+            "deletes rules that others made, unless networkd.conf has ManageForeignRoutingPolicyRules=no."
+        )
+    return (
+        f"Add the route: ip route add {prefixes[0]} dev {interface.name}; 'pywg up' does it unless "
+        "Table = off."
     )
 
 

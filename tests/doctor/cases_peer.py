@@ -262,6 +262,13 @@ CASES_OF_PEERS = (
         "ip route add 10.0.0.0/16 dev wg0",
     ),
     Case(
+        Code.ROUTE_ELSEWHERE,
+        P,
+        of_peer(handshake_age=5, astray=(Astray(ip_network("0.0.0.0/0"), "eth0"),)),
+        "Packets for 0.0.0.0/0 (goes to eth0) are not routed to wg0",
+        "Take wg0 down and up again",
+    ),
+    Case(
         Code.MTU_TOO_LARGE,
         W,
         of_peer(handshake_age=5, route=RouteFacts("eth0", 1400)),
