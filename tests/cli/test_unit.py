@@ -139,3 +139,10 @@ def test_a_wrong_file_never_empties_the_interface(file: str, tmp_path: Path) -> 
             check=False,
         )
         assert (done.returncode, done.stdout, done.stderr) == (status, expected, "")
+
+
+def test_a_start_that_fails_is_not_repeated_for_ever() -> None:
+    """systemd gives up after so many starts within an interval: they must fit in, on a slow machine too."""
+    settings = dict(re.findall(r"^(\w+)=(\w+)$", (SHARE / "pywg-daemon@.service").read_text(), re.MULTILINE))
+    seconds = int(settings.get("StartLimitIntervalSec", "10")) / int(settings.get("StartLimitBurst", "5"))
+    assert seconds - int(settings["RestartSec"]) >= 20
