@@ -28,7 +28,9 @@ UP: Final = Command(
 
         A peer that is allowed 0.0.0.0/0 or ::/0 gets all traffic. Routing rules then keep the encrypted
         packets themselves out of the tunnel, and firewall rules drop packets for the tunnel's
-        addresses that arrive by any other way.
+        addresses that arrive by any other way. systemd-networkd(8) deletes rules that others made when
+        it starts or configures a link anew, and traffic then leaves outside of the tunnel: with it,
+        write `ManageForeignRoutingPolicyRules=no` under `[Network]` into /etc/systemd/networkd.conf.
     """,
     arguments=(_WHICH,),
     options=(Option(("--kernel",), "use the kernel's WireGuard instead of the daemon"),),
