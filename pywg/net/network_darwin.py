@@ -1,9 +1,8 @@
 """Links, addresses and routes of macOS, by running ifconfig(8), route(8) and netstat(1).
 
-In: names of utun devices, addresses, prefixes. Out: the state wg-quick leaves there. Rules kept: a utun lives
-as long as its daemon, which ends when its UAPI socket is removed; and where there are no rules and no tables,
-a default route becomes two halves, which win over the old one and leave it in place. Written from the manuals
-and from wg-quick's darwin.bash; never run on a Mac.
+In: names of utun devices, addresses, prefixes. Out: the state wg-quick leaves there. Rule kept: a utun lives
+as long as its daemon, which ends when its UAPI socket is removed. Written from the manuals and from
+wg-quick's darwin.bash; never run on a Mac.
 """
 
 import re
@@ -21,7 +20,6 @@ from pywg.uapi.path import DIRECTORY
 
 MAIN_TABLE: Final = 254
 """What ``Table = main`` means on Linux."""
-HALVES: Final = {4: ("0.0.0.0/1", "128.0.0.0/1"), 6: ("::/1", "8000::/1")}
 
 _MTU: Final = re.compile(r"\bmtu (\d+)")
 _INET: Final = re.compile(r"inet (\S+) .*?netmask 0x([0-9a-f]{8})")
@@ -36,7 +34,6 @@ class DarwinNetwork:
         self._run = run
         self._sockets = sockets
         self._table = RoutingTable(echo, run)
-        self._default_tables: set[int] = set()
 
     def has_link(self, name: str) -> bool:
         """See Network."""
@@ -98,29 +95,13 @@ class DarwinNetwork:
         return found is not None and found.interface == name
 
     def add_route(self, name: str, prefix: Prefix, table: int | None = None) -> None:
-        """See Network. `table`: none but the main one, and those `add_default_rules` was called with."""
-        if table is not None and table != MAIN_TABLE and table not in self._default_tables:
+        """See Network. `table`: none but the main one."""
+        if table not in {None, MAIN_TABLE}:
             raise NetworkError(
                 f"cannot route {prefix} in table {table}: macOS has one routing table; write Table = auto, "
                 "main or off"
             )
-        is_default = prefix.prefixlen == 0 and table != MAIN_TABLE
-        for destination in HALVES[prefix.version] if is_default else (str(prefix),):
-            self._table.add(prefix.version, destination, "-interface", name)
-
-    def table_is_empty(self, table: int) -> bool:
-        """See Network. There is no such table, so that nothing is in it."""
-        del table
-        return True
-
-    def add_default_rules(self, family: int, table: int) -> None:
-        """See Network. No rules here: halves of the default route and an EndpointRoutes do what they do."""
-        del family
-        self._default_tables.add(table)
-
-    def remove_default_rules(self, table: int) -> None:
-        """See Network."""
-        self._default_tables.discard(table)
+        self._table.add(prefix.version, str(prefix), "-interface", name)
 
     def close(self) -> None:
         """See Network."""

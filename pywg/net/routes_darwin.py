@@ -1,22 +1,21 @@
-"""The routing table of macOS through netstat(1) and route(8), and the routes around a tunnel.
+"""The routing table of macOS through netstat(1) and route(8).
 
 In: destinations and where they go. Out: the change, or what the table says. Rule kept: route(8) may exit 0
 although the kernel refused, so what it says on stderr decides. Written from the manuals and from wg-quick's
 darwin.bash; never run on a Mac.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pywg.net import command
 from pywg.net.command import Run
-from pywg.net.system import Echo, IpAddress, NetworkError
+from pywg.net.system import Echo, NetworkError
 
 INET: Final = {4: "inet", 6: "inet6"}
 NOTES: Final = Path("/var/run/pywg")
-LOOPBACK: Final = {4: "127.0.0.1", 6: "::1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,53 +84,3 @@ class RoutingTable:
         words = ["route", "-q", "-n", "delete", f"-{INET[family]}", destination]
         self._echo(" ".join(words))
         command.asked(*words, run=self._run)
-
-
-class DarwinEndpointRoutes:
-    """An EndpointRoutes. The routes stay as they are while the tunnel is up.
-
-    wg-quick has a process that follows the default gateway; here that takes ``pywg down`` and ``pywg up``.
-    """
-
-    def __init__(self, echo: Echo, run: Run = command.run, notes: Path = NOTES) -> None:
-        self._table = RoutingTable(echo, run)
-        self._notes = notes
-
-    def add(self, name: str, endpoints: Sequence[IpAddress]) -> None:
-        """See EndpointRoutes."""
-        self._write(name, endpoints)
-        gateways = {family: self._gateway(family) for family in INET}
-        for endpoint in endpoints:
-            family = endpoint.version
-            gateway = gateways[family]
-            # Without a way out, an endpoint must not be looked for in the tunnel it is the end of.
-            where = ("-gateway", gateway) if gateway else (LOOPBACK[family], "-blackhole")
-            self._table.add(family, str(endpoint), *where)
-
-    def remove(self, name: str) -> None:
-        """See EndpointRoutes."""
-        try:
-            endpoints = self._note(name).read_text(encoding="ascii").split()
-        except OSError:
-            return
-        for endpoint in endpoints:
-            self._table.delete(6 if ":" in endpoint else 4, endpoint)
-        self._note(name).unlink(missing_ok=True)
-
-    def _gateway(self, family: int) -> str | None:
-        for entry in self._table.entries(family):
-            if entry.destination == "default" and not entry.gateway.startswith("link#"):
-                return entry.gateway
-        return None
-
-    def _write(self, name: str, endpoints: Iterable[IpAddress]) -> None:
-        try:
-            self._notes.mkdir(mode=0o700, exist_ok=True)
-            self._note(name).write_text("".join(f"{endpoint}\n" for endpoint in endpoints))
-        except OSError as error:
-            raise NetworkError(
-                f"cannot write down the routes to the endpoints of {name}: {error.strerror}"
-            ) from None
-
-    def _note(self, name: str) -> Path:
-        return self._notes / f"endpoints-{name}"

@@ -1,4 +1,4 @@
-"""What `pywg up` and `down` ask of the system: links, addresses, routes, rules, firewall, name servers.
+"""What `pywg up` and `down` ask of the system: links, addresses, routes, full tunnels, name servers.
 
 In: typed wishes. Out: the change made, each told in one line before it is made (`Echo`), in the words of the
 platform's own tools, as wg-quick(8) echoes them. Rule kept: what is here changes the system and knows nothing
@@ -25,7 +25,7 @@ class NetworkError(Exception):
 
 
 class Network(Protocol):
-    """Links, addresses, routes and rules of the network namespace we are in. Close it after use."""
+    """Links, addresses and routes of the network namespace we are in. Close it after use."""
 
     def has_link(self, name: str) -> bool:
         """Whether there is an interface of that name."""
@@ -63,33 +63,56 @@ class Network(Protocol):
     def add_route(self, name: str, prefix: Prefix, table: int | None = None) -> None:
         """Route `prefix` out of the interface, in the main table or in `table`. Raises NetworkError."""
 
-    def table_is_empty(self, table: int) -> bool:
-        """Whether no family has a route in that table."""
-
-    def add_default_rules(self, family: int, table: int) -> None:
-        """Two rules: what is not marked `table` looks there; the main table, less its default routes, first.
-
-        The mark and the table have the same number (wg-quick(8)). Raises NetworkError.
-        """
-
-    def remove_default_rules(self, table: int) -> None:
-        """Take away what `add_default_rules` added for `table`, of both families, if anything."""
-
     def close(self) -> None:
         """May be called twice."""
 
 
-class Firewall(Protocol):
-    """What keeps a full tunnel from being fooled: spoofed packets to its addresses, marks of its replies."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A change that is made later, or only if need be. `what` completes the sentence "could not ..."."""
 
-    def add(self, name: str, family: int, addresses: Sequence[IpInterface], mark: int) -> None:
-        """Rules of one family for the interface (wg-quick(8), add_default). Raises NetworkError."""
+    what: str
+    do: Callable[[], object]
+
+
+Register = Callable[[Step], object]
+"""Takes a step that undoes something, before that is done."""
+AddDefault = Callable[[Prefix], object]
+"""Routes everything of one family, ``0.0.0.0/0`` or ``::/0``, through an interface. Raises NetworkError."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDatagrams:
+    """What the device of a full tunnel sends by itself, which must not go into that tunnel."""
+
+    endpoints: Sequence[IpAddress]
+    """Where to; only in the families that are to have a default route through it."""
+    mark: int
+    """The one they carry; 0: none."""
+    set_mark: Callable[[int], object]
+    """Has them carry one."""
+
+
+class FullTunnel(Protocol):
+    """Default routes through an interface, and all it takes that its device's own datagrams stay outside.
+
+    Linux has marks and rules for that, macOS routes around the tunnel.
+    """
+
+    def begin(self, name: str, own: OwnDatagrams, register: Register) -> AddDefault:
+        """Let the device's own datagrams go on as they go now. Returns what then adds the default routes.
+
+        Raises NetworkError, and what `own.set_mark` raises.
+        """
 
     def mark(self, name: str) -> int | None:
-        """What the rules for the interface were made with, ours or wg-quick's; None if there are none."""
+        """With which a full tunnel of that name was made, by us or by wg-quick; None if it cannot be told."""
 
-    def remove(self, name: str) -> None:
-        """Take away all rules for the interface, ours or wg-quick's. Nothing if there are none."""
+    def undo_routing(self, name: str, mark: int | None) -> list[Step]:
+        """What takes away the ways into the tunnel and around it; to be done before the interface goes."""
+
+    def undo_firewall(self, name: str) -> list[Step]:
+        """What takes away the rest; to be done after the interface has gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,25 +136,10 @@ class Dns(Protocol):
         """Servers now set for the interface, for ``save``; empty if it cannot be told."""
 
 
-class EndpointRoutes(Protocol):
-    """What a default route through the tunnel needs where packets have no marks (macOS): routes around it."""
-
-    def add(self, name: str, endpoints: Sequence[IpAddress]) -> None:
-        """Route each endpoint as it is reached now; call it before there is a default route through `name`.
-
-        Raises NetworkError.
-        """
-
-    def remove(self, name: str) -> None:
-        """Take back what `add` did for that interface, if anything."""
-
-
 @dataclass(frozen=True, slots=True)
 class System:
     """All of it, as one platform has it."""
 
     network: Network
-    firewall: Firewall
+    full_tunnel: FullTunnel
     dns: Dns
-    endpoint_routes: EndpointRoutes | None = None
-    """None where they are not needed, for rules send what is marked around the tunnel (Linux)."""

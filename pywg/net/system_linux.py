@@ -5,6 +5,7 @@ This is the one module of the command line that brings in pyroute2, which takes 
 
 from pywg.net.dns_linux import LinuxDns
 from pywg.net.firewall_linux import LinuxFirewall
+from pywg.net.full_tunnel_linux import LinuxFullTunnel
 from pywg.net.rules_linux import Rules
 from pywg.net.system import Echo, System
 
@@ -18,4 +19,5 @@ def open_system(echo: Echo) -> System:
 
     No event loop may be running in the thread (pyroute2). Close `network` after use.
     """
-    return System(LinuxNetwork(echo), LinuxFirewall(echo), LinuxDns(echo))
+    network = LinuxNetwork(echo)
+    return System(network, LinuxFullTunnel(network, network, LinuxFirewall(echo)), LinuxDns(echo))

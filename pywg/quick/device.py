@@ -20,7 +20,7 @@ from typing import Final
 
 from pywg.daemon.launch import launch
 from pywg.daemon.opening import NAME_FILE_VARIABLE
-from pywg.net.system import NetworkError
+from pywg.net.system import NetworkError, Step
 from pywg.quick.errors import QuickError
 from pywg.quick.hooks import NOT_FOUND, run_command
 from pywg.quick.host import Host
@@ -96,7 +96,7 @@ def add_device(name: str, implementation: Implementation, host: Host, undo: Undo
         mac = sys.platform == "darwin"
         real = launch("utun", name_file=str(_name_file(name, host))) if mac else launch(name)
     # Each of them leaves nothing if it fails; and an interface that is not ours is not ours to delete.
-    undo.register(f"delete {real}", lambda: delete_device(name, real, host))
+    undo.register(Step(f"delete {real}", lambda: delete_device(name, real, host)))
     return real
 
 
@@ -152,7 +152,7 @@ def _run_program(program: str, name: str, host: Host, undo: Undo) -> str:
         if made is not None:
             delete_device(name, made, host)
 
-    undo.register(f"delete {name}", delete)
+    undo.register(Step(f"delete {name}", delete))
     environment = {**os.environ, NAME_FILE_VARIABLE: str(_name_file(name, host))} if mac else None
     status = run_command([program, "utun" if mac else name], host.interruption, environment)
     real = find_device(name, host)

@@ -9,13 +9,14 @@ was deleted by hand): what it has left behind, name servers that do not answer a
 from functools import partial
 
 from pywg.config.model import QuickConfig, Table
+from pywg.net.system import Step
 from pywg.quick.device import delete_device, find_device, find_wireguard
 from pywg.quick.errors import QuickError
 from pywg.quick.hooks import run_hooks
 from pywg.quick.host import Host
-from pywg.quick.routes import default_table
+from pywg.quick.routes import default_mark
 from pywg.quick.save import write_state
-from pywg.quick.undo import Step, do_all
+from pywg.quick.undo import do_all
 from pywg.uapi.client import NoSuchInterfaceError, UapiError
 
 
@@ -38,38 +39,24 @@ def take_down(config: QuickConfig, host: Host) -> None:
 
 
 def _steps(config: QuickConfig, name: str, host: Host) -> list[Step]:
-    network, firewall, dns = host.system.network, host.system.firewall, host.system.dns
-    steps = []
-    table = _table(config, name, host)
-    if table is not None:
-        steps.append(
-            Step(f"remove the rules for table {table}", partial(network.remove_default_rules, table))
-        )
-    around = host.system.endpoint_routes
-    if around is not None:
-        steps.append(Step(f"remove the routes around {name}", partial(around.remove, name)))
+    full_tunnel, dns = host.system.full_tunnel, host.system.dns
+    steps = full_tunnel.undo_routing(name, _mark(config, name, host))
     steps.append(Step(f"delete {name}", partial(delete_device, config.name, name, host)))
     if config.dns:
         steps.append(Step("take back the name servers", partial(dns.unset, name)))
-    steps.append(Step(f"remove the firewall of {name}", partial(firewall.remove, name)))
-    return steps
+    return steps + full_tunnel.undo_firewall(name)
 
 
 def _steps_without_device(config: QuickConfig, host: Host) -> list[Step]:
     """For what is left of an interface that is nowhere any more; none if nothing is."""
-    name, system = config.name, host.system
+    name, full_tunnel, dns = config.name, host.system.full_tunnel, host.system.dns
     if find_device(name, host) is not None or _is_elsewhere(name, host):
         return []
-    steps = []
-    mark = system.firewall.mark(name)
-    if mark is not None:
-        remove_rules = partial(system.network.remove_default_rules, mark)
-        steps.append(Step(f"remove the rules for table {mark}", remove_rules))
-    if config.dns and system.dns.servers(name):
-        steps.append(Step("take back the name servers", partial(system.dns.unset, name)))
-    if mark is not None:
-        steps.append(Step(f"remove the firewall of {name}", partial(system.firewall.remove, name)))
-    return steps
+    mark = full_tunnel.mark(name)
+    steps = [] if mark is None else full_tunnel.undo_routing(name, mark)
+    if config.dns and dns.servers(name):
+        steps.append(Step("take back the name servers", partial(dns.unset, name)))
+    return steps if mark is None else steps + full_tunnel.undo_firewall(name)
 
 
 def _is_elsewhere(name: str, host: Host) -> bool:
@@ -81,13 +68,13 @@ def _is_elsewhere(name: str, host: Host) -> bool:
     return True
 
 
-def _table(config: QuickConfig, name: str, host: Host) -> int | None:
-    # The firewall knows even if the daemon is stuck, or was given another mark since.
-    mark = host.system.firewall.mark(name) if config.table is Table.AUTO else None
+def _mark(config: QuickConfig, name: str, host: Host) -> int | None:
+    # What it began with is known even if the daemon is stuck, or was given another mark since.
+    mark = host.system.full_tunnel.mark(name) if config.table is Table.AUTO else None
     if mark is not None:
         return mark
     try:
-        return default_table(config, host.open_control(name).get())
+        return default_mark(config, host.open_control(name).get())
     except UapiError as error:  # A daemon that is stuck is one more reason to take it down.
         host.tell(f"{error}; if it has rules, they stay: see 'ip rule'")
         return None

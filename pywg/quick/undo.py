@@ -1,24 +1,15 @@
 """How to undo what was done: in reverse order, all of it, whatever fails on the way."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Final
 
 from pywg.log import describe
 from pywg.net.resolve import Tell
-from pywg.net.system import NetworkError
+from pywg.net.system import NetworkError, Step
 from pywg.quick.errors import QuickError
 from pywg.uapi.client import UapiError
 
 _EXPECTED: Final = (NetworkError, UapiError, QuickError, OSError)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """`what` completes the sentence "could not ..."."""
-
-    what: str
-    do: Callable[[], object]
 
 
 def do_all(steps: Iterable[Step], tell: Tell) -> bool:
@@ -41,9 +32,9 @@ class Undo:
         self._steps: list[Step] = []
         self._tell = tell
 
-    def register(self, what: str, do: Callable[[], object]) -> None:
+    def register(self, step: Step) -> None:
         """Register a step before doing what it undoes, unless that fails without a trace."""
-        self._steps.append(Step(what, do))
+        self._steps.append(step)
 
     def run(self) -> None:
         """Undo all. What cannot be undone is told; nothing is raised."""

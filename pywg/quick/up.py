@@ -11,7 +11,7 @@ from threading import Thread
 
 from pywg.config.change import merge_change
 from pywg.config.model import QuickConfig
-from pywg.net.system import DnsSettings
+from pywg.net.system import DnsSettings, Step
 from pywg.quick.device import Implementation, add_device, find_device, wait_for_sockets
 from pywg.quick.errors import QuickError
 from pywg.quick.hooks import run_hooks
@@ -62,7 +62,7 @@ def _take_steps(config: QuickConfig, implementation: Implementation, host: Host,
 
     if config.dns:
         check()
-        undo.register("take back the name servers", partial(host.system.dns.unset, name))
+        undo.register(Step("take back the name servers", partial(host.system.dns.unset, name)))
         host.system.dns.set(name, DnsSettings(config.dns, config.dns_search))
     add_routes(config, name, state, host, undo)
     run_hooks("PostUp", config.hooks.post_up, config, name, host)

@@ -9,8 +9,9 @@ import pytest
 
 from pywg.net import command
 from pywg.net.firewall_linux import LinuxFirewall, iptables_rules, iptables_undo, nft_rules
+from pywg.net.full_tunnel_linux import Firewall
 from pywg.net.src_valid_mark_linux import SETTING, SrcValidMark
-from pywg.net.system import Firewall, NetworkError
+from pywg.net.system import NetworkError
 from tests.needs import need
 from tests.net.inside import Inside, inside_new_namespace
 from tests.netns.daemon import KeyPair, daemon_environment

@@ -14,9 +14,10 @@ import pytest
 from pywg.net import system_darwin
 from pywg.net.command import Printed
 from pywg.net.dns_darwin import DarwinDns
+from pywg.net.full_tunnel_darwin import DarwinFullTunnel
 from pywg.net.network_darwin import DarwinNetwork
-from pywg.net.routes_darwin import DarwinEndpointRoutes, Entry, RoutingTable
-from pywg.net.system import DnsSettings, NetworkError
+from pywg.net.routes_darwin import Entry, RoutingTable
+from pywg.net.system import AddDefault, DnsSettings, NetworkError, OwnDatagrams, Step
 
 IFCONFIG_UTUN5 = """\
 utun5: flags=8051<UP,POINTOPOINT,RUNNING,MULTICAST> mtu 1420
@@ -91,7 +92,7 @@ class Mac:
         self.sockets = directory / "wireguard"
         self.sockets.mkdir()
         self.network = DarwinNetwork(self.said.append, self.run, self.sockets)
-        self.routes = DarwinEndpointRoutes(self.said.append, self.run, self.notes)
+        self.full_tunnel = DarwinFullTunnel(self.said.append, self.run, self.notes)
         self.table = RoutingTable(self.said.append, self.run)
         self.dns = DarwinDns(self.said.append, self.run, self.notes)
 
@@ -220,21 +221,6 @@ def test_has_route_asks_where_the_prefix_goes(mac: Mac) -> None:
     assert [mac.network.has_route("utun5", ip_network(each)) for each in asked] == [True, False, False]
 
 
-def test_a_default_route_becomes_two_halves(mac: Mac) -> None:
-    """Called as on Linux: rules for a table, then the default route in it."""
-    assert mac.network.table_is_empty(51820)
-    for family, default in ((6, "::/0"), (4, "0.0.0.0/0")):
-        mac.network.add_default_rules(family, 51820)
-        mac.network.add_route("utun5", ip_network(default), 51820)
-    mac.network.remove_default_rules(51820)
-    assert mac.changes() == [
-        "route -q -n add -inet6 ::/1 -interface utun5",
-        "route -q -n add -inet6 8000::/1 -interface utun5",
-        "route -q -n add -inet 0.0.0.0/1 -interface utun5",
-        "route -q -n add -inet 128.0.0.0/1 -interface utun5",
-    ]
-
-
 def test_in_the_main_table_a_default_route_stays_whole(mac: Mac) -> None:
     mac.network.add_route("utun5", ip_network("0.0.0.0/0"), 254)
     assert mac.changes() == ["route -q -n add -inet 0.0.0.0/0 -interface utun5"]
@@ -253,30 +239,54 @@ def test_route_that_complains_and_exits_0_is_an_error(mac: Mac) -> None:
         mac.network.add_route("utun5", ip_network("10.0.0.0/8"))
 
 
-# Routes around the tunnel
+# A full tunnel
+
+
+def begin(mac: Mac, name: str, *endpoints: str) -> tuple[AddDefault, list[Step]]:
+    """What adds its default routes, and what undoes what was done."""
+    undo: list[Step] = []
+    own = OwnDatagrams(
+        [ip_address(endpoint) for endpoint in endpoints], 0, lambda mark: pytest.fail(f"marked {mark}")
+    )
+    return mac.full_tunnel.begin(name, own, undo.append), undo
+
+
+def test_a_default_route_becomes_two_halves(mac: Mac) -> None:
+    add_default, _ = begin(mac, "utun5")
+    for default in ("::/0", "0.0.0.0/0"):
+        add_default(ip_network(default))
+    assert mac.changes() == [
+        "route -q -n add -inet6 ::/1 -interface utun5",
+        "route -q -n add -inet6 8000::/1 -interface utun5",
+        "route -q -n add -inet 0.0.0.0/1 -interface utun5",
+        "route -q -n add -inet 128.0.0.0/1 -interface utun5",
+    ]
 
 
 def test_endpoints_are_routed_as_before(mac: Mac) -> None:
     mac.answers = {"netstat -nr -f inet": NETSTAT_INET, "netstat -nr -f inet6": NETSTAT_INET6}
-    mac.routes.add("utun5", [ip_address("198.51.100.7"), ip_address("2001:db8::7")])
+    _, undo = begin(mac, "utun5", "198.51.100.7", "2001:db8::7")
     assert mac.changes() == [
         "route -q -n add -inet 198.51.100.7 -gateway 192.168.1.1",
         "route -q -n add -inet6 2001:db8::7 -gateway fe80::1%en0",
     ]
     assert mac.notes.stat().st_mode & 0o777 == 0o700
-    mac.routes.remove("utun6")
+    (of_another,) = mac.full_tunnel.undo_routing("utun6", None)
+    of_another.do()
     assert mac.changes() == []
-    mac.routes.remove("utun5")
+    (step,) = undo
+    assert step.what == "remove the routes around utun5"
+    step.do()
     assert mac.changes() == [
         "route -q -n delete -inet 198.51.100.7",
         "route -q -n delete -inet6 2001:db8::7",
     ]
-    mac.routes.remove("utun5")
+    step.do()
     assert mac.changes() == []
 
 
 def test_an_endpoint_out_of_reach_is_not_looked_for_in_its_own_tunnel(mac: Mac) -> None:
-    mac.routes.add("utun5", [ip_address("198.51.100.7"), ip_address("2001:db8::7")])
+    begin(mac, "utun5", "198.51.100.7", "2001:db8::7")
     assert mac.changes() == [
         "route -q -n add -inet 198.51.100.7 127.0.0.1 -blackhole",
         "route -q -n add -inet6 2001:db8::7 ::1 -blackhole",
@@ -365,8 +375,7 @@ def test_search_domains_alone_change_nothing(mac: Mac) -> None:
 def test_the_whole_has_no_firewall() -> None:
     said: list[str] = []
     system = system_darwin.open_system(said.append)
-    system.firewall.add("utun5", 4, [ip_interface("10.0.0.1/24")], 51820)
-    system.firewall.remove("utun5")
+    assert system.full_tunnel.mark("utun5") is None
+    assert system.full_tunnel.undo_firewall("utun5") == []
     assert said == []
-    assert isinstance(system.endpoint_routes, DarwinEndpointRoutes)
     system.network.close()

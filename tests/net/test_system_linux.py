@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
-from pywg.net.system import Network, NetworkError
+from pywg.net.system import NetworkError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: rtnetlink of Linux")
 
@@ -17,10 +17,11 @@ if sys.platform == "linux":
     from pyroute2 import NetlinkError
 
     from pywg.net.routes_linux import Routes
+    from pywg.net.system_linux import LinuxNetwork
     from tests.net.inside import give_up
     from tests.net.two_namespaces import Ours, Two, add_tun, ip_batch, our_namespace, two_namespaces
 
-Call = Callable[[Network], object]
+Call = Callable[["LinuxNetwork"], object]
 
 CAP_NET_ADMIN = 12
 TABLE = 51820
@@ -59,7 +60,7 @@ def adding_default_rules(family: int, table: int) -> Call:
     return lambda net: net.add_default_rules(family, table)
 
 
-def asking_for_routes(prefixes: Iterable[str]) -> Callable[[Network], dict[str, bool]]:
+def asking_for_routes(prefixes: Iterable[str]) -> Callable[["LinuxNetwork"], dict[str, bool]]:
     return lambda net: {each: net.has_route("wg0", ip_network(each)) for each in prefixes}
 
 
@@ -206,7 +207,7 @@ def test_a_thousand_questions_make_the_kernel_list_its_routes_once(
     monkeypatch.setattr(Routes, "_routes", counted)
     ours.do(lambda net: net.set_up("wg0", 1420))
 
-    def thousand(net: Network) -> None:
+    def thousand(net: "LinuxNetwork") -> None:
         for number in range(1000):
             prefix = ip_network(f"10.1.{number // 256}.{number % 256}/32")
             assert not net.has_route("wg0", prefix)
@@ -340,7 +341,7 @@ def test_a_full_tunnel_that_goes_leaves_the_rules_of_another(
     assert ours.do(lambda net: net.remove_default_rules(other)) == []
 
 
-def full_tunnel_rules(net: Network, *tables: int) -> None:
+def full_tunnel_rules(net: "LinuxNetwork", *tables: int) -> None:
     for table in tables:
         for family in (4, 6):
             net.add_default_rules(family, table)
@@ -376,8 +377,7 @@ def test_rules_of_others_stay(ours: "Ours") -> None:
 def test_a_machine_without_ipv6_is_cleaned_of_ipv4(ours: "Ours", monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulated: no kernel without IPv6 is at hand. rtnetlink then knows no rules of that family."""
     ours.do(lambda net: net.add_default_rules(4, TABLE))
-    network = ours.system.network
-    assert isinstance(network, Routes)
+    network = ours.network
     plain = network.ipr.rule
 
     class WithoutIpv6:

@@ -1,6 +1,6 @@
 """The same thing done twice: by pywg in one network namespace and by the system's own commands in another.
 
-In: calls of a Network. Out: what it said, and listings of both namespaces that can be compared word by word.
+In: calls of a LinuxNetwork. Out: what it said, and listings of both namespaces to be compared word by word.
 """
 
 import re
@@ -10,8 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pywg.net.system import Network, System
-from pywg.net.system_linux import open_system
+from pywg.net.system_linux import LinuxNetwork
 from tests.net.inside import Inside, inside_new_namespace, new_namespace
 from tests.netns.namespace import Namespace, run
 from tests.netns.wait import until
@@ -36,24 +35,24 @@ def listing(namespace: Namespace) -> str:
 
 @dataclass(slots=True)
 class Ours:
-    """A System whose thread is in a namespace of its own, and what it has said."""
+    """A LinuxNetwork whose thread is in a namespace of its own, and what it has said."""
 
     inside: Inside
     said: list[str] = field(default_factory=list)
-    system: System = field(init=False)
+    network: LinuxNetwork = field(init=False)
 
     def __post_init__(self) -> None:
-        self.system = self.inside.run(lambda: open_system(self.said.append))
+        self.network = self.inside.run(lambda: LinuxNetwork(self.said.append))
 
     @property
     def namespace(self) -> Namespace:
         return self.inside.namespace
 
-    def ask(self, call: Callable[[Network], T]) -> T:
+    def ask(self, call: Callable[[LinuxNetwork], T]) -> T:
         """What it returns in there."""
-        return self.inside.run(lambda: call(self.system.network))
+        return self.inside.run(lambda: call(self.network))
 
-    def do(self, call: Callable[[Network], object]) -> list[str]:
+    def do(self, call: Callable[[LinuxNetwork], object]) -> list[str]:
         """Call it in there; returns what it said."""
         self.said.clear()
         self.ask(call)
@@ -67,7 +66,7 @@ class Two:
     ours: Ours
     theirs: Namespace
 
-    def same(self, call: Callable[[Network], object]) -> list[str]:
+    def same(self, call: Callable[[LinuxNetwork], object]) -> list[str]:
         """Do it in ours and run what was said in theirs: after that both are equal. Returns what was said."""
         said = self.ours.do(call)
         for line in said:

@@ -12,7 +12,19 @@ from pathlib import Path
 from pywg.config.model import HostPort
 from pywg.control import Control
 from pywg.endpoint import Endpoint
-from pywg.net.system import DnsSettings, IpAddress, IpInterface, NetworkError, System
+from pywg.net.full_tunnel_linux import LinuxFullTunnel
+from pywg.net.system import (
+    AddDefault,
+    DnsSettings,
+    FullTunnel,
+    IpAddress,
+    IpInterface,
+    NetworkError,
+    OwnDatagrams,
+    Register,
+    Step,
+    System,
+)
 from pywg.protocol.allowed_ips import Prefix
 from pywg.quick.host import Host
 from pywg.quick.interruption import Interruption
@@ -22,7 +34,7 @@ from pywg.uapi.model import DeviceChange, DeviceState, PeerState, Status
 
 @dataclass
 class FakeHost:
-    """Network and Firewall, and the picture of all."""
+    """Network, Rules and Firewall, and the picture of all."""
 
     links: set[str] = field(default_factory=lambda: {"lo", "eth0"})
     up_links: dict[str, int] = field(default_factory=dict)
@@ -63,7 +75,7 @@ class FakeHost:
     def host(self, interruption: Interruption | None = None, sockets: Path = Path("/nonexistent")) -> Host:
         """To be given to `up` and `down`."""
         return Host(
-            system=System(self, self, _FakeDns(self), None if self.has_marks else _FakeEndpointRoutes(self)),
+            system=System(self, self._full_tunnel(), _FakeDns(self)),
             open_control=self.open_control,
             resolve=self.resolve,
             echo=self.said.append,
@@ -71,6 +83,9 @@ class FakeHost:
             interruption=interruption or Interruption(),
             sockets=sockets,
         )
+
+    def _full_tunnel(self) -> FullTunnel:
+        return LinuxFullTunnel(self, self, self) if self.has_marks else _FullTunnelWithoutMarks(self)
 
     def open_control(self, name: str) -> Control:
         """Whoever asks for an interface of no device is told so."""
@@ -90,7 +105,7 @@ class FakeHost:
         if number == self.fail_at or words in self.refused:
             raise self.refusal(f"{words}: refused, for a test")
 
-    # Network
+    # Network and Rules
 
     def has_link(self, name: str) -> bool:
         return name in self.links
@@ -155,7 +170,6 @@ class FakeHost:
     # Firewall
 
     def add(self, name: str, family: int, addresses: Sequence[IpInterface], mark: int) -> None:
-        assert {address.version for address in addresses} <= {family}
         self.change(f"nft add {name} {family}")
         self.walls.add((name, family, mark))
 
@@ -185,14 +199,26 @@ class _FakeDns:
 
 
 @dataclass
-class _FakeEndpointRoutes:
+class _FullTunnelWithoutMarks:
     host: FakeHost
 
-    def add(self, name: str, endpoints: Sequence[IpAddress]) -> None:
-        self.host.change(f"route add {' '.join(map(str, endpoints))}")
-        self.host.around[name] = [str(endpoint) for endpoint in endpoints]
+    def begin(self, name: str, own: OwnDatagrams, register: Register) -> AddDefault:
+        for step in self.undo_routing(name, None):
+            register(step)
+        self.host.change(f"route add {' '.join(map(str, own.endpoints))}")
+        self.host.around[name] = [str(endpoint) for endpoint in own.endpoints]
+        return lambda prefix: self.host.change(f"route add {prefix} through {name}")
 
-    def remove(self, name: str) -> None:
+    def mark(self, name: str) -> int | None:
+        return None
+
+    def undo_routing(self, name: str, mark: int | None) -> list[Step]:
+        return [Step(f"remove the routes around {name}", lambda: self._remove(name))]
+
+    def undo_firewall(self, name: str) -> list[Step]:
+        return []
+
+    def _remove(self, name: str) -> None:
         self.host.change(f"route delete for {name}")
         self.host.around.pop(name, None)
 

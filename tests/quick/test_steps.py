@@ -240,7 +240,7 @@ def test_a_system_without_marks_gets_routes_around_the_tunnel() -> None:
     assert fake.around == {"wg0": ["192.0.2.1"]}
     assert fake.devices["wg0"].fwmark == 0
     route = fake.said.index("route add 192.0.2.1")
-    assert route < fake.said.index("ip -4 route add 0.0.0.0/0 dev wg0 table 51820")
+    assert route < fake.said.index("route add 0.0.0.0/0 through wg0")
     take_down(config(text), fake.host())
     assert fake.around == {}
     fake = FakeHost(has_marks=False, refused={"route add 192.0.2.1"})
