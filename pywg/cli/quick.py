@@ -84,7 +84,7 @@ def _act(action: Action, taken: Taken, interruption: Interruption) -> None:
     for warning in config.wg.warnings:
         tell(f"warning: {warning}")
     system = _open_system()
-    with closing(system.network):
+    with closing(system):
         host = Host(
             system=system,
             open_control=open_control,

@@ -11,10 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pywg.net import command
-from pywg.net.command import Run
 from pywg.net.routes_darwin import INET, NOTES, RoutingTable
-from pywg.net.system import AddDefault, Echo, IpAddress, NetworkError, OwnDatagrams, Register, Step
+from pywg.net.system import AddDefault, IpAddress, NetworkError, OwnDatagrams, Register, Step
 from pywg.protocol.allowed_ips import Prefix
 
 HALVES: Final = {4: ("0.0.0.0/1", "128.0.0.0/1"), 6: ("::/1", "8000::/1")}
@@ -24,8 +22,8 @@ LOOPBACK: Final = {4: "127.0.0.1", 6: "::1"}
 class DarwinFullTunnel:
     """A FullTunnel. Datagrams have no marks here."""
 
-    def __init__(self, echo: Echo, run: Run = command.run, notes: Path = NOTES) -> None:
-        self._table = RoutingTable(echo, run)
+    def __init__(self, table: RoutingTable, notes: Path = NOTES) -> None:
+        self._table = table
         self._notes = notes
 
     def begin(self, name: str, own: OwnDatagrams, register: Register) -> AddDefault:

@@ -9,18 +9,22 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final, Protocol
 
-from pywg.net.system import AddDefault, IpInterface, Network, OwnDatagrams, Register, Step
+from pywg.net.system import AddDefault, IpInterface, Links, OwnDatagrams, Register, Routes, Step
 from pywg.protocol.allowed_ips import Prefix
 
 FIRST_TABLE: Final = 51820
 """Where the search for a free routing table begins."""
 
 
-class Rules(Protocol):
-    """Rules, and the tables they lead to."""
+class TableRoutes(Routes, Protocol):
+    """Routes where there are many tables of them."""
 
     def table_is_empty(self, table: int) -> bool:
         """Whether no family has a route in that table."""
+
+
+class Rules(Protocol):
+    """Which table a packet is looked up in."""
 
     def add_default_rules(self, family: int, table: int) -> None:
         """Two rules: what is not marked `table` looks there; the main table, less its default routes, first.
@@ -48,8 +52,9 @@ class Firewall(Protocol):
 class LinuxFullTunnel:
     """A FullTunnel."""
 
-    def __init__(self, network: Network, rules: Rules, firewall: Firewall) -> None:
-        self._network = network
+    def __init__(self, links: Links, routes: TableRoutes, rules: Rules, firewall: Firewall) -> None:
+        self._links = links
+        self._routes = routes
         self._rules = rules
         self._firewall = firewall
 
@@ -80,11 +85,11 @@ class LinuxFullTunnel:
 
     def _free_table(self) -> int:
         table = FIRST_TABLE
-        while not self._rules.table_is_empty(table):
+        while not self._routes.table_is_empty(table):
             table += 1
         return table
 
     def _add_default(self, name: str, table: int, prefix: Prefix) -> None:
         self._rules.add_default_rules(prefix.version, table)
-        self._network.add_route(name, prefix, table)
-        self._firewall.add(name, prefix.version, self._network.addresses(name), table)
+        self._routes.add_route(name, prefix, table)
+        self._firewall.add(name, prefix.version, self._links.addresses(name), table)

@@ -18,11 +18,14 @@ RT_SCOPE_UNIVERSE: Final = 0
 RT_SCOPE_HOST: Final = 254
 
 
-class Links(Rtnetlink):
-    """See Network."""
+class LinuxLinks:
+    """A Links."""
+
+    def __init__(self, kernel: Rtnetlink) -> None:
+        self._kernel = kernel
 
     def has_link(self, name: str) -> bool:
-        """See Network."""
+        """See Links."""
         try:
             socket.if_nametoindex(name)
         except OSError:
@@ -30,11 +33,11 @@ class Links(Rtnetlink):
         return True
 
     def add_wireguard_link(self, name: str) -> None:
-        """See Network."""
-        self.links_changed += 1
-        self.change(
+        """See Links."""
+        self._kernel.links_changed += 1
+        self._kernel.change(
             f"ip link add dev {name} type wireguard",
-            lambda: self.ipr.link("add", ifname=name, kind="wireguard"),
+            lambda: self._kernel.ipr.link("add", ifname=name, kind="wireguard"),
             {
                 errno.EEXIST: f"there is an interface {name} already",
                 errno.EOPNOTSUPP: "this kernel has no WireGuard of its own; leave out --kernel",
@@ -42,21 +45,21 @@ class Links(Rtnetlink):
         )
 
     def delete_link(self, name: str) -> None:
-        """See Network."""
+        """See Links."""
         words = f"ip link delete dev {name}"
-        index = self.index(name, words)
-        self.links_changed += 1
+        index = self._kernel.index(name, words)
+        self._kernel.links_changed += 1
         gone = {errno.ENODEV: f"there is no interface {name}"}
-        self.change(words, lambda: self.ipr.link("del", index=index), gone)
+        self._kernel.change(words, lambda: self._kernel.ipr.link("del", index=index), gone)
 
     def set_up(self, name: str, mtu: int) -> None:
-        """See Network."""
+        """See Links."""
         words = f"ip link set mtu {mtu} up dev {name}"
-        index = self.index(name, words)
-        self.links_changed += 1
-        self.change(
+        index = self._kernel.index(name, words)
+        self._kernel.links_changed += 1
+        self._kernel.change(
             words,
-            lambda: self.ipr.link("set", index=index, mtu=mtu, state="up"),
+            lambda: self._kernel.ipr.link("set", index=index, mtu=mtu, state="up"),
             {
                 errno.ENODEV: f"there is no interface {name}",
                 errno.EINVAL: f"the interface cannot have an MTU of {mtu}",
@@ -64,23 +67,23 @@ class Links(Rtnetlink):
         )
 
     def mtu(self, name: str) -> int:
-        """See Network."""
-        index = self.index(name, f"ip link show dev {name}")
+        """See Links."""
+        index = self._kernel.index(name, f"ip link show dev {name}")
         return self.mtu_of(index)
 
     def mtu_of(self, index: int) -> int:
         """The same, by number."""
         try:
-            return int(self.ipr.link("get", index=index)[0].get("mtu"))
+            return int(self._kernel.ipr.link("get", index=index)[0].get("mtu"))
         except NetlinkError:
             raise NetworkError(f"there is no interface number {index} any more") from None
 
     def add_address(self, name: str, address: IpInterface) -> None:
-        """See Network."""
+        """See Links."""
         ip, length = address.ip, address.network.prefixlen
         words = f"ip -{ip.version} address add {address} dev {name}"
-        index = self.index(name, words)
-        self.links_changed += 1
+        index = self._kernel.index(name, words)
+        self._kernel.links_changed += 1
         request = {
             "index": index,
             "family": AF_OF[ip.version],
@@ -89,9 +92,9 @@ class Links(Rtnetlink):
             "prefixlen": length,
             "scope": RT_SCOPE_HOST if _is_ipv4_loopback(ip) else RT_SCOPE_UNIVERSE,
         }
-        self.change(
+        self._kernel.change(
             words,
-            lambda: self.ipr.addr("add", **request),
+            lambda: self._kernel.ipr.addr("add", **request),
             {
                 errno.EEXIST: f"{name} has this address already; it is listed twice, or a hook has added it",
                 **no_ipv6(name, "the address"),
@@ -100,10 +103,10 @@ class Links(Rtnetlink):
         )
 
     def addresses(self, name: str) -> list[IpInterface]:
-        """See Network."""
+        """See Links."""
         try:
             index = socket.if_nametoindex(name)
-            found = self.ipr.addr("dump", index=index)
+            found = self._kernel.ipr.addr("dump", index=index)
         except (OSError, NetlinkError):
             return []
         each = [

@@ -1,4 +1,4 @@
-"""The routing table of macOS through netstat(1) and route(8).
+"""Routes of macOS, by running netstat(1) and route(8).
 
 In: destinations and where they go. Out: the change, or what the table says. Rule kept: route(8) may exit 0
 although the kernel refused, so what it says on stderr decides. Written from the manuals and from wg-quick's
@@ -12,10 +12,13 @@ from typing import Final
 
 from pywg.net import command
 from pywg.net.command import Run
-from pywg.net.system import Echo, NetworkError
+from pywg.net.system import Echo, IpAddress, Links, NetworkError
+from pywg.protocol.allowed_ips import Prefix
 
 INET: Final = {4: "inet", 6: "inet6"}
 NOTES: Final = Path("/var/run/pywg")
+MAIN_TABLE: Final = 254
+"""What ``Table = main`` means on Linux."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +87,42 @@ class RoutingTable:
         words = ["route", "-q", "-n", "delete", f"-{INET[family]}", destination]
         self._echo(" ".join(words))
         command.asked(*words, run=self._run)
+
+
+class DarwinRoutes:
+    """A Routes."""
+
+    def __init__(self, table: RoutingTable, links: Links) -> None:
+        self._table = table
+        self._links = links
+
+    def path_mtu(self, destination: IpAddress) -> int | None:
+        """See Routes."""
+        return self._mtu_towards(destination.version, str(destination))
+
+    def default_mtu(self) -> int | None:
+        """See Routes."""
+        return self._mtu_towards(4, "default")
+
+    def has_route(self, name: str, prefix: Prefix) -> bool:
+        """See Routes."""
+        found = self._table.find(prefix.version, str(prefix))
+        return found is not None and found.interface == name
+
+    def add_route(self, name: str, prefix: Prefix, table: int | None = None) -> None:
+        """See Routes. `table`: none but the main one."""
+        if table not in {None, MAIN_TABLE}:
+            raise NetworkError(
+                f"cannot route {prefix} in table {table}: macOS has one routing table; write Table = auto, "
+                "main or off"
+            )
+        self._table.add(prefix.version, str(prefix), "-interface", name)
+
+    def _mtu_towards(self, family: int, destination: str) -> int | None:
+        found = self._table.find(family, destination)
+        if found is None or found.mtu is not None:
+            return None if found is None else found.mtu
+        try:
+            return self._links.mtu(found.interface)
+        except NetworkError:
+            return None

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from pyroute2 import AsyncIPRoute, NetlinkError
 
-from pywg.net.links_linux import Links, no_ipv6
-from pywg.net.rtnetlink_linux import AF_OF, NO_SUCH_FAMILY, RT_TABLE_MAIN, asked_strictly
-from pywg.net.system import FAMILIES, Echo, IpAddress, NetworkError
+from pywg.net.links_linux import LinuxLinks, no_ipv6
+from pywg.net.rtnetlink_linux import AF_OF, NO_SUCH_FAMILY, RT_TABLE_MAIN, Rtnetlink, asked_strictly
+from pywg.net.system import FAMILIES, IpAddress, NetworkError
 from pywg.protocol.allowed_ips import Prefix
 
 RTPROT_BOOT: Final = 3
@@ -45,25 +45,26 @@ class _KnownRoutes:
         )
 
 
-class Routes(Links):
-    """See Network."""
+class LinuxRoutes:
+    """A TableRoutes."""
 
-    def __init__(self, echo: Echo) -> None:
-        super().__init__(echo)
+    def __init__(self, kernel: Rtnetlink, links: LinuxLinks) -> None:
+        self._kernel = kernel
+        self._links = links
         self._known: dict[str, _KnownRoutes] = {}
 
     def path_mtu(self, destination: IpAddress) -> int | None:
-        """See Network."""
+        """See Routes."""
         address, _, scope = str(destination).partition("%")
         try:
             request = {"oif": socket.if_nametoindex(scope)} if scope else {}
-            found = self.ipr.route("get", family=AF_OF[destination.version], dst=address, **request)
+            found = self._kernel.ipr.route("get", family=AF_OF[destination.version], dst=address, **request)
         except (NetlinkError, OSError):
             return None
         return self._mtu_of(found[0]) if found else None
 
     def default_mtu(self) -> int | None:
-        """See Network."""
+        """See Routes."""
         try:
             route = asyncio.run(_default_route())
         except (NetlinkError, OSError):
@@ -71,24 +72,24 @@ class Routes(Links):
         return None if route is None else self._mtu_of(route)
 
     def has_route(self, name: str, prefix: Prefix) -> bool:
-        """See Network.
+        """See Routes.
 
         The kernel is asked once, for the thousandth question would have it list a thousand routes; then again
         only after a change of links or addresses through us.
         """
         known = self._known.get(name)
-        if known is None or known.links_changed != self.links_changed:
+        if known is None or known.links_changed != self._kernel.links_changed:
             known = self._known[name] = self._ask_for_routes(name)
         return known.covers(prefix)
 
     def add_route(self, name: str, prefix: Prefix, table: int | None = None) -> None:
-        """See Network."""
+        """See Routes."""
         words = f"ip -{prefix.version} route add {prefix} dev {name}"
         words += "" if table is None else f" table {table}"
         request = {
             "family": AF_OF[prefix.version],
             "dst": str(prefix),
-            "oif": self.index(name, words),
+            "oif": self._kernel.index(name, words),
             "table": table or RT_TABLE_MAIN,
             "proto": RTPROT_BOOT,
             "scope": SCOPE_OF[prefix.version],
@@ -100,17 +101,17 @@ class Routes(Links):
             errno.ENODEV: f"{name} has no IPv{prefix.version} (of IPv6: an MTU below 1280 switches it off)",
             **no_ipv6(name, "the prefix"),
         }
-        self.change(words, lambda: self.ipr.route("add", **request), refusals)
+        self._kernel.change(words, lambda: self._kernel.ipr.route("add", **request), refusals)
         known = self._known.get(name)
         if known is not None and request["table"] == RT_TABLE_MAIN:
             known.add(prefix)
 
     def table_is_empty(self, table: int) -> bool:
-        """See Network."""
+        """See TableRoutes."""
         return not any(self._routes(family, table) for family in FAMILIES)
 
     def _ask_for_routes(self, name: str) -> _KnownRoutes:
-        known = _KnownRoutes(self.links_changed)
+        known = _KnownRoutes(self._kernel.links_changed)
         try:
             index = socket.if_nametoindex(name)
         except OSError:
@@ -124,7 +125,7 @@ class Routes(Links):
         """Routes of one table, sorted out by the kernel; and once more here, for one before 4.20."""
         wanted = {"table": table, **more}
         try:
-            found = self.ipr.route("dump", dump_filter=None, family=AF_OF[family], **wanted)
+            found = self._kernel.ipr.route("dump", dump_filter=None, family=AF_OF[family], **wanted)
         except NetlinkError as error:
             if error.code in NO_SUCH_FAMILY or error.code in {errno.ENOENT, errno.ENODEV}:
                 return []
@@ -144,7 +145,7 @@ class Routes(Links):
             return int(mtu)
         index = route.get("oif")
         try:
-            return self.mtu_of(index) if index else None
+            return self._links.mtu_of(index) if index else None
         except NetworkError:
             return None
 

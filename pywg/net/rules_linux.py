@@ -13,8 +13,7 @@ from typing import Any, Final
 
 from pyroute2 import NetlinkError
 
-from pywg.net.routes_linux import Routes
-from pywg.net.rtnetlink_linux import AF_OF, NO_SUCH_FAMILY, RT_TABLE_MAIN
+from pywg.net.rtnetlink_linux import AF_OF, NO_SUCH_FAMILY, RT_TABLE_MAIN, Rtnetlink
 from pywg.net.system import FAMILIES, NetworkError
 
 FIB_RULE_INVERT: Final = 2
@@ -43,18 +42,21 @@ class Rule:
         return self.table == RT_TABLE_MAIN and self.suppress_prefixlength == 0
 
 
-class Rules(Routes):
-    """See Network."""
+class LinuxRules:
+    """A Rules."""
+
+    def __init__(self, kernel: Rtnetlink) -> None:
+        self._kernel = kernel
 
     def add_default_rules(self, family: int, table: int) -> None:
-        """See Network."""
+        """See Rules."""
         to_the_tunnel = {"table": table, "fwmark": table, "flags": FIB_RULE_INVERT}
         self._add_rule(family, f"not fwmark {table} table {table}", to_the_tunnel)
         keep_main = {"table": RT_TABLE_MAIN, "suppress_prefixlen": 0}
         self._add_rule(family, "table main suppress_prefixlength 0", keep_main)
 
     def remove_default_rules(self, table: int) -> None:
-        """See Network."""
+        """See Rules."""
         for family in FAMILIES:
             rules = self._rules(family)
             leading = [rule for rule in rules if rule.table == table]
@@ -65,9 +67,9 @@ class Rules(Routes):
                 self._delete_rule(family, rule, "table main suppress_prefixlength 0")
 
     def _add_rule(self, family: int, words: str, request: dict[str, int]) -> None:
-        self.change(
+        self._kernel.change(
             f"ip -{family} rule add {words}",
-            lambda: self.ipr.rule("add", family=AF_OF[family], priority=NO_PRIORITY, **request),
+            lambda: self._kernel.ipr.rule("add", family=AF_OF[family], priority=NO_PRIORITY, **request),
             dict.fromkeys(NO_SUCH_FAMILY, f"this kernel has no policy routing for IPv{family}"),
         )
 
@@ -75,12 +77,14 @@ class Rules(Routes):
         request = {"family": AF_OF[family], "priority": rule.priority, "table": rule.table}
         if rule.keeps_main:
             request["suppress_prefixlen"] = 0
-        self.change(f"ip -{family} rule delete {words}", lambda: self.ipr.rule("del", **request), {})
+        self._kernel.change(
+            f"ip -{family} rule delete {words}", lambda: self._kernel.ipr.rule("del", **request), {}
+        )
 
     def _rules(self, family: int) -> list[Rule]:
         """By priority. None where the kernel lacks the family."""
         try:
-            found = self.ipr.rule("dump", family=AF_OF[family])
+            found = self._kernel.ipr.rule("dump", family=AF_OF[family])
         except NetlinkError as error:
             if error.code in NO_SUCH_FAMILY:
                 return []

@@ -24,8 +24,8 @@ class NetworkError(Exception):
     """The system refused. One line: what was to be done, why it was not and, if known, what to do."""
 
 
-class Network(Protocol):
-    """Links, addresses and routes of the network namespace we are in. Close it after use."""
+class Links(Protocol):
+    """Network interfaces and their addresses."""
 
     def has_link(self, name: str) -> bool:
         """Whether there is an interface of that name."""
@@ -48,6 +48,10 @@ class Network(Protocol):
     def addresses(self, name: str) -> list[IpInterface]:
         """Those of the interface, IPv4 first."""
 
+
+class Routes(Protocol):
+    """Where packets go."""
+
     def path_mtu(self, destination: IpAddress) -> int | None:
         """MTU of the route to an address or of the link it leaves by; None if it cannot be reached."""
 
@@ -62,9 +66,6 @@ class Network(Protocol):
 
     def add_route(self, name: str, prefix: Prefix, table: int | None = None) -> None:
         """Route `prefix` out of the interface, in the main table or in `table`. Raises NetworkError."""
-
-    def close(self) -> None:
-        """May be called twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +139,11 @@ class Dns(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """All of it, as one platform has it."""
+    """All of it, as one platform has it; on Linux, of one network namespace."""
 
-    network: Network
+    links: Links
+    routes: Routes
     full_tunnel: FullTunnel
     dns: Dns
+    close: Callable[[], object]
+    """After use; may be called twice."""

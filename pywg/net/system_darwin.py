@@ -6,10 +6,15 @@ Rule kept: what wg-quick's darwin.bash changes is changed, and no more.
 
 from pywg.net.dns_darwin import DarwinDns
 from pywg.net.full_tunnel_darwin import DarwinFullTunnel
-from pywg.net.network_darwin import DarwinNetwork
+from pywg.net.links_darwin import DarwinLinks
+from pywg.net.routes_darwin import DarwinRoutes, RoutingTable
 from pywg.net.system import Echo, System
 
 
 def open_system(echo: Echo) -> System:
     """Of this Mac."""
-    return System(DarwinNetwork(echo), DarwinFullTunnel(echo), DarwinDns(echo))
+    table = RoutingTable(echo)
+    links = DarwinLinks(table, echo)
+    return System(
+        links, DarwinRoutes(table, links), DarwinFullTunnel(table), DarwinDns(echo), close=lambda: None
+    )

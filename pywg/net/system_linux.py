@@ -6,18 +6,20 @@ This is the one module of the command line that brings in pyroute2, which takes 
 from pywg.net.dns_linux import LinuxDns
 from pywg.net.firewall_linux import LinuxFirewall
 from pywg.net.full_tunnel_linux import LinuxFullTunnel
-from pywg.net.rules_linux import Rules
+from pywg.net.links_linux import LinuxLinks
+from pywg.net.routes_linux import LinuxRoutes
+from pywg.net.rtnetlink_linux import Rtnetlink
+from pywg.net.rules_linux import LinuxRules
 from pywg.net.system import Echo, System
-
-
-class LinuxNetwork(Rules):
-    """A Network: Rules upon Routes upon Links upon one socket (Rtnetlink)."""
 
 
 def open_system(echo: Echo) -> System:
     """Of the network namespace the calling thread is in, which alone may use it. Raises NetworkError.
 
-    No event loop may be running in the thread (pyroute2). Close `network` after use.
+    No event loop may be running in the thread (pyroute2).
     """
-    network = LinuxNetwork(echo)
-    return System(network, LinuxFullTunnel(network, network, LinuxFirewall(echo)), LinuxDns(echo))
+    kernel = Rtnetlink(echo)
+    links = LinuxLinks(kernel)
+    routes = LinuxRoutes(kernel, links)
+    full_tunnel = LinuxFullTunnel(links, routes, LinuxRules(kernel), LinuxFirewall(echo))
+    return System(links, routes, full_tunnel, LinuxDns(echo), kernel.close)

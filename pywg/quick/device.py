@@ -56,14 +56,14 @@ class Implementation:
 def find_device(name: str, host: Host) -> str | None:
     """The real name of the interface that `name` is up as, whatever its kind; None if there is none."""
     if sys.platform != "darwin":
-        return name if host.system.network.has_link(name) else None
+        return name if host.system.links.has_link(name) else None
     try:
         name_file = _name_file(name, host)
         real = name_file.read_text(encoding="ascii").strip()
         age = socket_path(real, host.sockets).stat().st_mtime - name_file.stat().st_mtime
     except (OSError, ValueError, UapiSocketError):
         return None
-    return real if abs(age) < _SAME_AGE and host.system.network.has_link(real) else None
+    return real if abs(age) < _SAME_AGE and host.system.links.has_link(real) else None
 
 
 def find_wireguard(name: str, host: Host) -> str:
@@ -87,7 +87,7 @@ def add_device(name: str, implementation: Implementation, host: Host, undo: Undo
     Raises StartError, NetworkError or QuickError if it cannot be made; Interrupted.
     """
     if implementation.kernel:
-        host.system.network.add_wireguard_link(name)
+        host.system.links.add_wireguard_link(name)
         real = name
     elif implementation.program is not None:
         return _run_program(implementation.program, name, host, undo)
@@ -106,9 +106,9 @@ def delete_device(name: str, real: str, host: Host) -> None:
     Raises NetworkError if it cannot be deleted; one that is gone already, with its daemon or by a hook, is.
     """
     try:
-        host.system.network.delete_link(real)
+        host.system.links.delete_link(real)
     except NetworkError:
-        if host.system.network.has_link(real):
+        if host.system.links.has_link(real):
             raise
     if sys.platform == "darwin":
         _name_file(name, host).unlink(missing_ok=True)

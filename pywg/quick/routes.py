@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from pywg.config.model import QuickConfig, Table
-from pywg.net.system import AddDefault, Network, OwnDatagrams
+from pywg.net.system import AddDefault, OwnDatagrams, Routes
 from pywg.protocol.allowed_ips import Prefix
 from pywg.protocol.constants import OVERHEAD
 from pywg.quick.host import Host
@@ -19,13 +19,13 @@ from pywg.uapi.model import DeviceChange, DeviceState
 USUAL_MTU: Final = 1500
 
 
-def best_mtu(state: DeviceState, network: Network) -> int:
+def best_mtu(state: DeviceState, routes: Routes) -> int:
     """The least MTU on the way to any endpoint, else of the default route, else 1500; less 80 bytes."""
     # wg-quick leaves out endpoints with a scope.
     hosts = {peer.endpoint.host for peer in state.peers if peer.endpoint and not peer.endpoint.scope_id}
-    on_the_way = (network.path_mtu(ip_address(host)) for host in sorted(hosts))
+    on_the_way = (routes.path_mtu(ip_address(host)) for host in sorted(hosts))
     least = min((mtu for mtu in on_the_way if mtu), default=None)
-    return (least or network.default_mtu() or USUAL_MTU) - OVERHEAD[6]
+    return (least or routes.default_mtu() or USUAL_MTU) - OVERHEAD[6]
 
 
 def add_routes(config: QuickConfig, name: str, state: DeviceState, host: Host, undo: Undo) -> None:
@@ -35,7 +35,7 @@ def add_routes(config: QuickConfig, name: str, state: DeviceState, host: Host, u
     """
     if config.table is Table.OFF:
         return
-    network = host.system.network
+    routes = host.system.routes
     table = config.table if isinstance(config.table, int) else None
     add_default: AddDefault | None = None
     for prefix in _longest_first(state):
@@ -43,8 +43,8 @@ def add_routes(config: QuickConfig, name: str, state: DeviceState, host: Host, u
         if table is None and prefix.prefixlen == 0:
             add_default = add_default or _begin_full_tunnel(name, state, host, undo)
             add_default(prefix)
-        elif table is not None or not network.has_route(name, prefix):
-            network.add_route(name, prefix, table)
+        elif table is not None or not routes.has_route(name, prefix):
+            routes.add_route(name, prefix, table)
 
 
 def default_mark(config: QuickConfig, state: DeviceState) -> int | None:

@@ -25,14 +25,14 @@ def write_state(config: QuickConfig, name: str, host: Host) -> None:
 
     Raises QuickError, UapiError, NetworkError.
     """
-    network = host.system.network
+    links = host.system.links
     host.echo(f"pywg showconf {name}")
     text = quick_file_text(
         config,
         host.open_control(name).get(),
-        network.addresses(name),
+        links.addresses(name),
         host.system.dns.servers(name),
-        None if config.mtu is None else network.mtu(name),
+        None if config.mtu is None else links.mtu(name),
     )
     try:
         replace_file(config.path, text)

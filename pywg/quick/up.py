@@ -44,7 +44,7 @@ def bring_up(config: QuickConfig, implementation: Implementation, host: Host) ->
 
 
 def _take_steps(config: QuickConfig, implementation: Implementation, host: Host, undo: Undo) -> None:
-    network, check = host.system.network, host.interruption.check
+    system, check = host.system, host.interruption.check
     name = add_device(config.name, implementation, host, undo)
     check()
     run_hooks("PreUp", config.hooks.pre_up, config, name, host)
@@ -54,16 +54,16 @@ def _take_steps(config: QuickConfig, implementation: Implementation, host: Host,
     control.set(_change(config, host))
     for address in config.addresses:
         check()
-        network.add_address(name, address)
+        system.links.add_address(name, address)
     state = control.get()
     check()
-    network.set_up(name, best_mtu(state, network) if config.mtu is None else config.mtu)
+    system.links.set_up(name, best_mtu(state, system.routes) if config.mtu is None else config.mtu)
     wait_for_sockets(name, host)
 
     if config.dns:
         check()
-        undo.register(Step("take back the name servers", partial(host.system.dns.unset, name)))
-        host.system.dns.set(name, DnsSettings(config.dns, config.dns_search))
+        undo.register(Step("take back the name servers", partial(system.dns.unset, name)))
+        system.dns.set(name, DnsSettings(config.dns, config.dns_search))
     add_routes(config, name, state, host, undo)
     run_hooks("PostUp", config.hooks.post_up, config, name, host)
 

@@ -15,8 +15,8 @@ from pywg.net import system_darwin
 from pywg.net.command import Printed
 from pywg.net.dns_darwin import DarwinDns
 from pywg.net.full_tunnel_darwin import DarwinFullTunnel
-from pywg.net.network_darwin import DarwinNetwork
-from pywg.net.routes_darwin import Entry, RoutingTable
+from pywg.net.links_darwin import DarwinLinks
+from pywg.net.routes_darwin import DarwinRoutes, Entry, RoutingTable
 from pywg.net.system import AddDefault, DnsSettings, NetworkError, OwnDatagrams, Step
 
 IFCONFIG_UTUN5 = """\
@@ -91,9 +91,10 @@ class Mac:
         self.notes = directory / "pywg"
         self.sockets = directory / "wireguard"
         self.sockets.mkdir()
-        self.network = DarwinNetwork(self.said.append, self.run, self.sockets)
-        self.full_tunnel = DarwinFullTunnel(self.said.append, self.run, self.notes)
         self.table = RoutingTable(self.said.append, self.run)
+        self.links = DarwinLinks(self.table, self.said.append, self.run, self.sockets)
+        self.routes = DarwinRoutes(self.table, self.links)
+        self.full_tunnel = DarwinFullTunnel(self.table, self.notes)
         self.dns = DarwinDns(self.said.append, self.run, self.notes)
 
     def run(self, *words: str, text: str = "") -> Printed:
@@ -126,11 +127,11 @@ def mac(tmp_path: Path) -> Mac:
 
 
 def test_up_runs_what_wg_quick_runs(mac: Mac) -> None:
-    mac.network.add_address("utun5", ip_interface("10.0.0.1/24"))
-    mac.network.add_address("utun5", ip_interface("fd00::1/64"))
-    mac.network.set_up("utun5", 1420)
-    mac.network.add_route("utun5", ip_network("10.1.0.0/16"))
-    mac.network.add_route("utun5", ip_network("fd01::/48"), 254)
+    mac.links.add_address("utun5", ip_interface("10.0.0.1/24"))
+    mac.links.add_address("utun5", ip_interface("fd00::1/64"))
+    mac.links.set_up("utun5", 1420)
+    mac.routes.add_route("utun5", ip_network("10.1.0.0/16"))
+    mac.routes.add_route("utun5", ip_network("fd01::/48"), 254)
     assert mac.changes() == [
         "ifconfig utun5 inet 10.0.0.1/24 10.0.0.1 alias",
         "ifconfig utun5 inet6 fd00::1/64 alias",
@@ -143,9 +144,9 @@ def test_up_runs_what_wg_quick_runs(mac: Mac) -> None:
 
 def test_what_an_interface_has_is_read_from_ifconfig(mac: Mac) -> None:
     mac.answers = {"ifconfig -l": "lo0 gif0 en0 utun5\n", "ifconfig utun5": IFCONFIG_UTUN5}
-    assert (mac.network.has_link("utun5"), mac.network.has_link("utun")) == (True, False)
-    assert mac.network.mtu("utun5") == 1420
-    assert [str(address) for address in mac.network.addresses("utun5")] == [
+    assert (mac.links.has_link("utun5"), mac.links.has_link("utun")) == (True, False)
+    assert mac.links.mtu("utun5") == 1420
+    assert [str(address) for address in mac.links.addresses("utun5")] == [
         *("10.0.0.1/24", "10.9.9.9/32", "fe80::aede:48ff:fe00:1122/64", "fd00::1/64")
     ]
     assert mac.said == []
@@ -154,17 +155,17 @@ def test_what_an_interface_has_is_read_from_ifconfig(mac: Mac) -> None:
 def test_an_interface_that_is_not_there_is_an_error(mac: Mac) -> None:
     mac.answers = {"ifconfig utun5": "fails: interface utun5 does not exist"}
     with pytest.raises(NetworkError, match="utun5 does not exist"):
-        mac.network.mtu("utun5")
-    assert mac.network.addresses("utun5") == []
+        mac.links.mtu("utun5")
+    assert mac.links.addresses("utun5") == []
     with pytest.raises(NetworkError, match="macOS has no WireGuard of its own"):
-        mac.network.add_wireguard_link("wg0")
+        mac.links.add_wireguard_link("wg0")
 
 
 def test_the_end_of_a_device_is_the_end_of_its_socket(mac: Mac) -> None:
     mac.answers = {"netstat -nr -f inet": NETSTAT_INET, "netstat -nr -f inet6": NETSTAT_INET6}
     socket = mac.sockets / "utun5.sock"
     socket.touch()
-    mac.network.delete_link("utun5")
+    mac.links.delete_link("utun5")
     assert not socket.exists()
     assert mac.changes() == [
         "route -q -n delete -inet 10.0/24",
@@ -173,7 +174,7 @@ def test_the_end_of_a_device_is_the_end_of_its_socket(mac: Mac) -> None:
         "route -q -n delete -inet6 fd00::1",
         f"rm -f {socket}",
     ]
-    mac.network.delete_link("utun5")
+    mac.links.delete_link("utun5")
 
 
 # Routes
@@ -202,14 +203,14 @@ def test_path_mtu_is_the_routes_or_the_links(mac: Mac, of_route: str, expected: 
     for question in ("-inet 198.51.100.7", "-inet default", "-inet6 2001:db8::7"):
         mac.answers[f"route -n get {question}"] = told
     mac.answers["ifconfig en0"] = IFCONFIG_EN0
-    assert mac.network.path_mtu(ip_address("198.51.100.7")) == expected
-    assert mac.network.path_mtu(ip_address("2001:db8::7")) == expected
-    assert mac.network.default_mtu() == expected
+    assert mac.routes.path_mtu(ip_address("198.51.100.7")) == expected
+    assert mac.routes.path_mtu(ip_address("2001:db8::7")) == expected
+    assert mac.routes.default_mtu() == expected
 
 
 def test_without_a_route_there_is_no_mtu(mac: Mac) -> None:
     mac.answers = {"route -n get -inet default": "fails: not in table"}
-    assert mac.network.default_mtu() is None
+    assert mac.routes.default_mtu() is None
 
 
 def test_has_route_asks_where_the_prefix_goes(mac: Mac) -> None:
@@ -218,17 +219,17 @@ def test_has_route_asks_where_the_prefix_goes(mac: Mac) -> None:
         "route -n get -inet 10.1.0.0/16": ROUTE_GET.format(interface="utun50", mtu="1420"),
     }
     asked = ("10.0.0.0/24", "10.1.0.0/16", "10.2.0.0/16")
-    assert [mac.network.has_route("utun5", ip_network(each)) for each in asked] == [True, False, False]
+    assert [mac.routes.has_route("utun5", ip_network(each)) for each in asked] == [True, False, False]
 
 
 def test_in_the_main_table_a_default_route_stays_whole(mac: Mac) -> None:
-    mac.network.add_route("utun5", ip_network("0.0.0.0/0"), 254)
+    mac.routes.add_route("utun5", ip_network("0.0.0.0/0"), 254)
     assert mac.changes() == ["route -q -n add -inet 0.0.0.0/0 -interface utun5"]
 
 
 def test_another_table_is_refused(mac: Mac) -> None:
     with pytest.raises(NetworkError, match="macOS has one routing table; write Table = auto, main or off"):
-        mac.network.add_route("utun5", ip_network("10.0.0.0/8"), 7)
+        mac.routes.add_route("utun5", ip_network("10.0.0.0/8"), 7)
     assert mac.changes() == []
 
 
@@ -236,7 +237,7 @@ def test_route_that_complains_and_exits_0_is_an_error(mac: Mac) -> None:
     words = "route -q -n add -inet 10.0.0.0/8 -interface utun5"
     mac.answers = {words: Printed("", "route: writing to routing socket: File exists\n")}
     with pytest.raises(NetworkError, match=f"^{words}: route: writing to routing socket: File exists$"):
-        mac.network.add_route("utun5", ip_network("10.0.0.0/8"))
+        mac.routes.add_route("utun5", ip_network("10.0.0.0/8"))
 
 
 # A full tunnel
@@ -378,4 +379,4 @@ def test_the_whole_has_no_firewall() -> None:
     assert system.full_tunnel.mark("utun5") is None
     assert system.full_tunnel.undo_firewall("utun5") == []
     assert said == []
-    system.network.close()
+    system.close()

@@ -1,16 +1,23 @@
 """The same thing done twice: by pywg in one network namespace and by the system's own commands in another.
 
-In: calls of a LinuxNetwork. Out: what it said, and listings of both namespaces to be compared word by word.
+In: calls of a Net. Out: what it said, and listings of both namespaces to be compared word by word.
 """
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_interface, ip_network
 from typing import TypeVar
 
-from pywg.net.system_linux import LinuxNetwork
+import pytest
+
+from pywg.net.links_linux import LinuxLinks
+from pywg.net.routes_linux import LinuxRoutes
+from pywg.net.rtnetlink_linux import Rtnetlink
+from pywg.net.rules_linux import LinuxRules
+from pywg.net.system import Echo, NetworkError
 from tests.net.inside import Inside, inside_new_namespace, new_namespace
 from tests.netns.namespace import Namespace, run
 from tests.netns.wait import until
@@ -33,26 +40,39 @@ def listing(namespace: Namespace) -> str:
     return re.sub(r"(?m)^\d+: |link-netnsid \d+|link/ether \S+", "", text)
 
 
+class Net:
+    """Links, routes and rules upon one socket."""
+
+    def __init__(self, echo: Echo) -> None:
+        self.kernel = Rtnetlink(echo)
+        self.links = LinuxLinks(self.kernel)
+        self.routes = LinuxRoutes(self.kernel, self.links)
+        self.rules = LinuxRules(self.kernel)
+
+
+Call = Callable[[Net], object]
+
+
 @dataclass(slots=True)
 class Ours:
-    """A LinuxNetwork whose thread is in a namespace of its own, and what it has said."""
+    """A Net whose thread is in a namespace of its own, and what it has said."""
 
     inside: Inside
     said: list[str] = field(default_factory=list)
-    network: LinuxNetwork = field(init=False)
+    net: Net = field(init=False)
 
     def __post_init__(self) -> None:
-        self.network = self.inside.run(lambda: LinuxNetwork(self.said.append))
+        self.net = self.inside.run(lambda: Net(self.said.append))
 
     @property
     def namespace(self) -> Namespace:
         return self.inside.namespace
 
-    def ask(self, call: Callable[[LinuxNetwork], T]) -> T:
+    def ask(self, call: Callable[[Net], T]) -> T:
         """What it returns in there."""
-        return self.inside.run(lambda: call(self.network))
+        return self.inside.run(lambda: call(self.net))
 
-    def do(self, call: Callable[[LinuxNetwork], object]) -> list[str]:
+    def do(self, call: Callable[[Net], object]) -> list[str]:
         """Call it in there; returns what it said."""
         self.said.clear()
         self.ask(call)
@@ -66,7 +86,7 @@ class Two:
     ours: Ours
     theirs: Namespace
 
-    def same(self, call: Callable[[LinuxNetwork], object]) -> list[str]:
+    def same(self, call: Callable[[Net], object]) -> list[str]:
         """Do it in ours and run what was said in theirs: after that both are equal. Returns what was said."""
         said = self.ours.do(call)
         for line in said:
@@ -99,7 +119,7 @@ def our_namespace() -> Iterator[Ours]:
         try:
             yield ours
         finally:
-            ours.ask(lambda net: net.close())
+            ours.ask(lambda net: net.kernel.close())
 
 
 @contextmanager
@@ -113,3 +133,34 @@ def two_namespaces() -> Iterator[Two]:
 def ip_batch(namespace: Namespace, *lines: str) -> None:
     """Many commands of ip(8) at once."""
     run("ip", "-n", namespace.name, "-batch", "-", text="\n".join(lines))
+
+
+def refusal(ours: Ours, call: Call) -> str:
+    """What the user reads."""
+    with pytest.raises(NetworkError) as caught:
+        ours.do(call)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def adding_address(address: str) -> Call:
+    return lambda net: net.links.add_address("wg0", ip_interface(address))
+
+
+def adding_route(prefix: str, table: int | None = None) -> Call:
+    return lambda net: net.routes.add_route("wg0", ip_network(prefix), table)
+
+
+def adding_default_rules(family: int, table: int) -> Call:
+    return lambda net: net.rules.add_default_rules(family, table)
+
+
+def asking_for_routes(prefixes: Iterable[str]) -> Callable[[Net], dict[str, bool]]:
+    return lambda net: {each: net.routes.has_route("wg0", ip_network(each)) for each in prefixes}
+
+
+def rules(ours: Ours, family: int = 4) -> list[str]:
+    """Without the kernel's own."""
+    shown = ours.namespace.ip(f"-{family}", "rule").replace("\t", " ").splitlines()
+    return [line.strip() for line in shown if line.split(":")[0] not in {"0", "32766", "32767"}]

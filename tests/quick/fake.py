@@ -34,7 +34,7 @@ from pywg.uapi.model import DeviceChange, DeviceState, PeerState, Status
 
 @dataclass
 class FakeHost:
-    """Network, Rules and Firewall, and the picture of all."""
+    """Links, Routes, Rules and Firewall, and the picture of all."""
 
     links: set[str] = field(default_factory=lambda: {"lo", "eth0"})
     up_links: dict[str, int] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class FakeHost:
     def host(self, interruption: Interruption | None = None, sockets: Path = Path("/nonexistent")) -> Host:
         """To be given to `up` and `down`."""
         return Host(
-            system=System(self, self._full_tunnel(), _FakeDns(self)),
+            system=System(self, self, self._full_tunnel(), _FakeDns(self), close=lambda: None),
             open_control=self.open_control,
             resolve=self.resolve,
             echo=self.said.append,
@@ -85,7 +85,7 @@ class FakeHost:
         )
 
     def _full_tunnel(self) -> FullTunnel:
-        return LinuxFullTunnel(self, self, self) if self.has_marks else _FullTunnelWithoutMarks(self)
+        return LinuxFullTunnel(self, self, self, self) if self.has_marks else _FullTunnelWithoutMarks(self)
 
     def open_control(self, name: str) -> Control:
         """Whoever asks for an interface of no device is told so."""
@@ -105,7 +105,7 @@ class FakeHost:
         if number == self.fail_at or words in self.refused:
             raise self.refusal(f"{words}: refused, for a test")
 
-    # Network and Rules
+    # Links, Routes, Rules
 
     def has_link(self, name: str) -> bool:
         return name in self.links
@@ -163,9 +163,6 @@ class FakeHost:
     def remove_default_rules(self, table: int) -> None:
         self.change(f"ip rule delete table {table}")
         self.rules = [rule for rule in self.rules if rule[1] != table]
-
-    def close(self) -> None:
-        """Nothing is open."""
 
     # Firewall
 
