@@ -6,6 +6,7 @@ goes on, whatever of it fails; that is told. An interface may have gone by itsel
 was deleted by hand): what it has left behind, name servers that do not answer among it, is taken away too.
 """
 
+from collections.abc import Iterator
 from functools import partial
 
 from pywg.config.model import QuickConfig, Table
@@ -22,7 +23,8 @@ from pywg.uapi.client import NoSuchInterfaceError, UapiError
 
 def take_down(config: QuickConfig, host: Host) -> None:
     """Take the interface down. Raises QuickError, NetworkError, UapiError, Interrupted."""
-    name, steps = config.name, _steps_without_device(config, host)
+    name = config.name
+    steps = list(_steps(config, name, host, gone=True)) if _has_gone(name, host) else []
     if steps:
         host.tell(f"{name} has gone by itself; what it has left behind is taken away")
     else:
@@ -31,41 +33,37 @@ def take_down(config: QuickConfig, host: Host) -> None:
         if config.save_config:
             write_state(config, name, host)
         host.interruption.check()
-        steps = _steps(config, name, host)
+        steps = list(_steps(config, name, host, gone=False))
 
     if not do_all(steps, host.tell):
         raise QuickError(f"{name} is not down completely: see above")
     run_hooks("PostDown", config.hooks.post_down, config, name, host)
 
 
-def _steps(config: QuickConfig, name: str, host: Host) -> list[Step]:
+def _steps(config: QuickConfig, name: str, host: Host, *, gone: bool) -> Iterator[Step]:
+    """In order. Of an interface that is `gone`, only what is seen to be left; none if nothing is."""
     full_tunnel, dns = host.system.full_tunnel, host.system.dns
-    steps = full_tunnel.undo_routing(name, _mark(config, name, host))
-    steps.append(Step(f"delete {name}", partial(delete_device, config.name, name, host)))
-    if config.dns:
-        steps.append(Step("take back the name servers", partial(dns.unset, name)))
-    return steps + full_tunnel.undo_firewall(name)
+    mark = full_tunnel.mark(name) if gone else _mark(config, name, host)
+    may_be_full = mark is not None or not gone
+    if may_be_full:
+        yield from full_tunnel.undo_routing(name, mark)
+    if not gone:
+        yield Step(f"delete {name}", partial(delete_device, config.name, name, host))
+    if config.dns and (not gone or dns.servers(name)):
+        yield Step("take back the name servers", partial(dns.unset, name))
+    if may_be_full:
+        yield from full_tunnel.undo_firewall(name)
 
 
-def _steps_without_device(config: QuickConfig, host: Host) -> list[Step]:
-    """For what is left of an interface that is nowhere any more; none if nothing is."""
-    name, full_tunnel, dns = config.name, host.system.full_tunnel, host.system.dns
-    if find_device(name, host) is not None or _is_elsewhere(name, host):
-        return []
-    mark = full_tunnel.mark(name)
-    steps = [] if mark is None else full_tunnel.undo_routing(name, mark)
-    if config.dns and dns.servers(name):
-        steps.append(Step("take back the name servers", partial(dns.unset, name)))
-    return steps if mark is None else steps + full_tunnel.undo_firewall(name)
-
-
-def _is_elsewhere(name: str, host: Host) -> bool:
-    """In another network namespace, which may have its name servers in common with ours."""
+def _has_gone(name: str, host: Host) -> bool:
+    """It is nowhere; in another network namespace it may share its name servers with ours."""
+    if find_device(name, host) is not None:
+        return False
     try:
         host.open_control(name)
     except NoSuchInterfaceError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _mark(config: QuickConfig, name: str, host: Host) -> int | None:
