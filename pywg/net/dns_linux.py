@@ -6,8 +6,7 @@ routing domain ``~.``. Sources: resolvconf(8) of openresolv, of Debian and of sy
 """
 
 import re
-import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,11 +28,13 @@ class LinuxDns:
     def __init__(
         self,
         echo: Echo,
+        has_link: Callable[[str], bool],
         run: Run = command.run,
         interface_order: Path = INTERFACE_ORDER,
         interfaces: Path = INTERFACES,
     ) -> None:
         self._echo = echo
+        self._has_link = has_link
         self._run = run
         self._interface_order = interface_order
         self._interfaces = interfaces
@@ -61,7 +62,7 @@ class LinuxDns:
         """See Dns."""
         if command.find("resolvconf"):
             self._change(["resolvconf", "-d", self._record(name), "-f"])
-        elif command.find("resolvectl") and _exists(name):
+        elif command.find("resolvectl") and self._has_link(name):
             # What systemd-resolved knows of an interface it forgets when that goes.
             self._change(["resolvectl", "revert", name])
 
@@ -104,11 +105,3 @@ class LinuxDns:
         self._echo(" ".join(words))
         for line in self._run(*words, text=text).stderr.splitlines():
             self._echo(f"{words[0]}: {line}")
-
-
-def _exists(name: str) -> bool:
-    try:
-        socket.if_nametoindex(name)
-    except OSError:
-        return False
-    return True

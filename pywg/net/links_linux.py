@@ -5,13 +5,12 @@ kernel's prefix route. Sources: ip-link(8), ip-address(8), linux/if_link.h, if_a
 """
 
 import errno
-import socket
 from ipaddress import IPv4Address, IPv6Address, ip_interface
 from typing import Final
 
 from pyroute2 import NetlinkError
 
-from pywg.net.rtnetlink_linux import AF_OF, Refusals, Rtnetlink
+from pywg.net.rtnetlink_linux import AF_OF, Refusals, Rtnetlink, index_of
 from pywg.net.system import IpInterface, NetworkError
 
 RT_SCOPE_UNIVERSE: Final = 0
@@ -26,11 +25,7 @@ class LinuxLinks:
 
     def has_link(self, name: str) -> bool:
         """See Links."""
-        try:
-            socket.if_nametoindex(name)
-        except OSError:
-            return False
-        return True
+        return index_of(name) is not None
 
     def add_wireguard_link(self, name: str) -> None:
         """See Links."""
@@ -104,9 +99,9 @@ class LinuxLinks:
 
     def addresses(self, name: str) -> list[IpInterface]:
         """See Links."""
+        index = index_of(name)
         try:
-            index = socket.if_nametoindex(name)
-            found = self._kernel.ipr.addr("dump", index=index)
+            found = [] if index is None else self._kernel.ipr.addr("dump", index=index)
         except (OSError, NetlinkError):
             return []
         each = [

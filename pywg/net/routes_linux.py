@@ -14,7 +14,7 @@ from typing import Any, Final
 from pyroute2 import AsyncIPRoute, NetlinkError
 
 from pywg.net.links_linux import LinuxLinks, no_ipv6
-from pywg.net.rtnetlink_linux import AF_OF, NO_SUCH_FAMILY, RT_TABLE_MAIN, Rtnetlink, asked_strictly
+from pywg.net.rtnetlink_linux import AF_OF, NO_SUCH_FAMILY, RT_TABLE_MAIN, Rtnetlink, asked_strictly, index_of
 from pywg.net.system import FAMILIES, IpAddress, NetworkError
 from pywg.protocol.allowed_ips import Prefix
 
@@ -112,9 +112,8 @@ class LinuxRoutes:
 
     def _ask_for_routes(self, name: str) -> _KnownRoutes:
         known = _KnownRoutes(self._kernel.links_changed)
-        try:
-            index = socket.if_nametoindex(name)
-        except OSError:
+        index = index_of(name)
+        if index is None:
             return known
         for family in FAMILIES:
             for route in self._routes(family, RT_TABLE_MAIN, oif=index):

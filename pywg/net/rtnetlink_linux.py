@@ -62,10 +62,18 @@ class Rtnetlink:
 
     def index(self, name: str, words: str) -> int:
         """The number of an interface. Raises NetworkError, which starts with `words`."""
-        try:
-            return socket.if_nametoindex(name)
-        except OSError:
-            raise NetworkError(f"{words}: there is no interface {name}") from None
+        index = index_of(name)
+        if index is None:
+            raise NetworkError(f"{words}: there is no interface {name}")
+        return index
+
+
+def index_of(name: str) -> int | None:
+    """The number of an interface; None if there is none of that name."""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        return None
 
 
 def sentence(code: int, said: str, refusals: Refusals) -> str:

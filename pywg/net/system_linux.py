@@ -22,4 +22,4 @@ def open_system(echo: Echo) -> System:
     links = LinuxLinks(kernel)
     routes = LinuxRoutes(kernel, links)
     full_tunnel = LinuxFullTunnel(links, routes, LinuxRules(kernel), LinuxFirewall(echo))
-    return System(links, routes, full_tunnel, LinuxDns(echo), kernel.close)
+    return System(links, routes, full_tunnel, LinuxDns(echo, links.has_link), kernel.close)

@@ -39,7 +39,10 @@ class Machine:
         self.interface_order = directory / "interface-order"
         self.interfaces = directory / "interface"
         self.interfaces.mkdir()
-        self.dns = LinuxDns(self.said.append, command.run, self.interface_order, self.interfaces)
+        self.links = {"lo"}
+        self.dns = LinuxDns(
+            self.said.append, self.links.__contains__, command.run, self.interface_order, self.interfaces
+        )
         monkeypatch.setenv("PATH", str(self.programs))
         monkeypatch.setattr(command, "SEARCHED_TOO", ())
 
