@@ -71,6 +71,10 @@ class Inherited(NamedTuple):
     foreground: bool
 
 
+NOTHING: Final = Inherited(tun=None, uapi=None, ready=None, foreground=False)
+"""Of an environment that says nothing."""
+
+
 def inherited(environment: Mapping[str, str]) -> Inherited:
     """Read the variables and keep the descriptors from being inherited once more.
 

@@ -6,25 +6,19 @@ kept: whatever fails or interrupts the start, neither device nor socket nor proc
 """
 
 import os
-from typing import Final
+from collections.abc import Mapping
 
-from pywg.daemon.errors import StartError
-from pywg.daemon.handover import Inherited, start_again
-from pywg.daemon.opening import open_descriptors, write_name_file
-
-NOTHING: Final = Inherited(tun=None, uapi=None, ready=None, foreground=False)
+from pywg.daemon.handover import NOTHING, Inherited, start_again
+from pywg.daemon.opening import open_descriptors
 
 
-def launch(name: str, given: Inherited = NOTHING, *, name_file: str | None = None) -> str:
+def launch(name: str, given: Inherited = NOTHING, environment: Mapping[str, str] = os.environ) -> str:
     """Returns the interface's real name, which on macOS is not `name`.
 
-    `given`: what was opened for us. `name_file`: a file to write the real name to, before anybody can see
-    the interface. Raises StartError.
+    `given`: what was opened for us. `environment`: may ask for a name file. Raises StartError.
     """
-    opened = open_descriptors(name, given)
+    opened = open_descriptors(name, given, environment)
     try:
-        if name_file is not None:
-            _write_name(name_file, opened.name)
         keep_output = os.environ.get("LOG_LEVEL", "").lower() not in {"", "silent"}
         start_again(opened.name, opened.tun.fileno(), opened.uapi.fileno(), keep_output=keep_output)
     except BaseException:
@@ -33,10 +27,3 @@ def launch(name: str, given: Inherited = NOTHING, *, name_file: str | None = Non
     opened.uapi.close()
     opened.tun.close()
     return opened.name
-
-
-def _write_name(path: str, name: str) -> None:
-    try:
-        write_name_file(path, name)
-    except OSError as error:
-        raise StartError(f"cannot write {path}: {error.strerror}") from None

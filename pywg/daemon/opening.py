@@ -64,10 +64,10 @@ class Opened(NamedTuple):
         unlink_if_ours(self.path, self.file)
 
 
-def open_descriptors(name: str, given: Inherited) -> Opened:
+def open_descriptors(name: str, given: Inherited, environment: Mapping[str, str] = os.environ) -> Opened:
     """Open what was not inherited. Raises StartError, with nothing left open.
 
-    It is one too if `name` cannot be an interface's.
+    It is one too if `name` cannot be an interface's. `environment`: may ask for a name file.
     """
     try:
         check_interface_name(name)
@@ -84,7 +84,7 @@ def open_descriptors(name: str, given: Inherited) -> Opened:
         raise StartError(str(error)) from None
     socket_file = Path(uapi.getsockname())
     opened = Opened(tun, uapi, socket_file, file_identity(socket_file))
-    path = name_file(name, os.environ) if given.tun is None else None
+    path = name_file(name, environment) if given.tun is None else None
     if path is not None:
         try:
             write_name_file(path, tun.name)

@@ -93,8 +93,7 @@ def add_device(name: str, implementation: Implementation, host: Host, undo: Undo
         return _run_program(implementation.program, name, host, undo)
     else:
         host.echo(f"pywg {name}")
-        mac = sys.platform == "darwin"
-        real = launch("utun", name_file=str(_name_file(name, host))) if mac else launch(name)
+        real = launch(_asked_name(name), environment=_environment(name, host))
     # Each of them leaves nothing if it fails; and an interface that is not ours is not ours to delete.
     undo.register(Step(f"delete {real}", lambda: delete_device(name, real, host)))
     return real
@@ -144,8 +143,8 @@ def wait_for_sockets(name: str, host: Host) -> None:
 
 
 def _run_program(program: str, name: str, host: Host, undo: Undo) -> str:
-    mac = sys.platform == "darwin"
-    host.echo(f"{program} {'utun' if mac else name}")
+    asked_name = _asked_name(name)
+    host.echo(f"{program} {asked_name}")
 
     def delete() -> None:
         made = find_device(name, host)
@@ -153,8 +152,7 @@ def _run_program(program: str, name: str, host: Host, undo: Undo) -> str:
             delete_device(name, made, host)
 
     undo.register(Step(f"delete {name}", delete))
-    environment = {**os.environ, NAME_FILE_VARIABLE: str(_name_file(name, host))} if mac else None
-    status = run_command([program, "utun" if mac else name], host.interruption, environment)
+    status = run_command([program, asked_name], host.interruption, _environment(name, host))
     real = find_device(name, host)
     if status or real is None:
         what = {
@@ -163,6 +161,18 @@ def _run_program(program: str, name: str, host: Host, undo: Undo) -> str:
         }.get(status, f"failed with status {status}")
         raise QuickError(f"{PROGRAM_VARIABLE}={program}: {what}", status or 1)
     return real
+
+
+def _asked_name(name: str) -> str:
+    """What a device is asked to be called: on macOS the kernel chooses the number."""
+    return "utun" if sys.platform == "darwin" else name
+
+
+def _environment(name: str, host: Host) -> Mapping[str, str]:
+    """In which a device is started: on macOS it is to tell what it came to be called."""
+    if sys.platform != "darwin":
+        return os.environ
+    return {**os.environ, NAME_FILE_VARIABLE: str(_name_file(name, host))}
 
 
 def _name_file(name: str, host: Host) -> Path:

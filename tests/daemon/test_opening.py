@@ -8,12 +8,10 @@ import pytest
 
 from pywg.daemon import opening
 from pywg.daemon.errors import StartError
-from pywg.daemon.handover import Inherited
+from pywg.daemon.handover import NOTHING
 from pywg.daemon.opening import name_file, open_descriptors, write_name_file
 from pywg.tun.port import TunError
 from pywg.uapi.path import UapiSocketError
-
-NOTHING = Inherited(tun=None, uapi=None, ready=None, foreground=False)
 
 
 class FakeTun:

@@ -39,9 +39,8 @@ class Machine:
         self.interface_order = directory / "interface-order"
         self.interfaces = directory / "interface"
         self.interfaces.mkdir()
-        self.links = {"lo"}
         self.dns = LinuxDns(
-            self.said.append, self.links.__contains__, command.run, self.interface_order, self.interfaces
+            self.said.append, {"lo"}.__contains__, command.run, self.interface_order, self.interfaces
         )
         monkeypatch.setenv("PATH", str(self.programs))
         monkeypatch.setattr(command, "SEARCHED_TOO", ())

@@ -1,6 +1,7 @@
 """Names of macOS, and who is the device; what is made on Linux is tested in namespaces."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -50,8 +51,8 @@ def test_a_name_file_of_nothing(mac: Host, content: str) -> None:
 def test_made_and_deleted_on_a_mac(mac: Host, fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
-    def launch(name: str, *, name_file: str) -> str:
-        asked.extend((name, name_file))
+    def launch(name: str, *, environment: Mapping[str, str]) -> str:
+        asked.extend((name, environment["WG_TUN_NAME_FILE"]))
         return "utun3"
 
     monkeypatch.setattr(device, "launch", launch)
