@@ -7,13 +7,11 @@ manual and from wg-quick's darwin.bash; never run on a Mac.
 """
 
 import json
-import os
-from pathlib import Path
 from typing import Final
 
 from pywg.net import command
 from pywg.net.command import Run
-from pywg.net.routes_darwin import NOTES
+from pywg.net.notes import Notes
 from pywg.net.system import DnsSettings, Echo, NetworkError
 
 NONE: Final = "Empty"
@@ -25,17 +23,18 @@ _KINDS: Final = ("dnsservers", "searchdomains")
 class DarwinDns:
     """A Dns."""
 
-    def __init__(self, echo: Echo, run: Run = command.run, notes: Path = NOTES) -> None:
+    def __init__(self, echo: Echo, notes: Notes, run: Run = command.run) -> None:
         self._echo = echo
-        self._run = run
         self._notes = notes
+        self._run = run
 
     def set(self, name: str, settings: DnsSettings) -> None:
         """See Dns."""
         if not settings.servers:
             return
         services = self._services()
-        if not self._note(name).exists():  # Else it was never put back, and what is set now is our own.
+        # If there is a note, it was never put back, and what is set now is our own.
+        if self._notes.read(_note(name)) is None:
             before = {service: {kind: self._get(service, kind) for kind in _KINDS} for service in services}
             self._write(name, before)
         for service in services:
@@ -45,19 +44,19 @@ class DarwinDns:
     def unset(self, name: str) -> None:
         """See Dns."""
         try:
-            before = json.loads(self._note(name).read_text())
-        except (OSError, ValueError):
+            before = json.loads(self._notes.read(_note(name)) or "")
+        except ValueError:
             return
         present = self._services()
         for service, values in before.items():
             if service in present:
                 for kind in _KINDS:
                     self._set(service, kind, tuple(values[kind]))
-        self._note(name).unlink(missing_ok=True)
+        self._notes.remove(_note(name))
 
     def servers(self, name: str) -> list[str]:
         """See Dns."""
-        if not self._note(name).exists():
+        if self._notes.read(_note(name)) is None:
             return []
         services = self._services()
         return self._get(services[0], "dnsservers") if services else []
@@ -82,14 +81,11 @@ class DarwinDns:
                 self._echo(f"networksetup: {line}")
 
     def _write(self, name: str, before: dict[str, dict[str, list[str]]]) -> None:
-        note = self._note(name)
         try:
-            note.parent.mkdir(mode=0o700, exist_ok=True)
-            unfinished = note.with_suffix(".new")
-            unfinished.write_text(json.dumps(before))
-            os.replace(unfinished, note)  # noqa: PTH105 (what is written whole or not at all)
+            self._notes.write(_note(name), json.dumps(before))
         except OSError as error:
             raise NetworkError(f"cannot write down the present name servers: {error.strerror}") from None
 
-    def _note(self, name: str) -> Path:
-        return self._notes / f"dns-{name}.json"
+
+def _note(name: str) -> str:
+    return f"dns-{name}.json"

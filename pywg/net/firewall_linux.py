@@ -27,10 +27,10 @@ IPTABLES: Final = {4: "iptables", 6: "ip6tables"}
 class LinuxFirewall:
     """A Firewall."""
 
-    def __init__(self, echo: Echo, run: Run = command.run, mark_check: SrcValidMark | None = None) -> None:
+    def __init__(self, echo: Echo, src_valid_mark: SrcValidMark, run: Run = command.run) -> None:
         self._echo = echo
+        self._src_valid_mark = src_valid_mark
         self._run = run
-        self._src_valid_mark = mark_check or SrcValidMark(echo)
 
     def add(self, name: str, family: int, addresses: Sequence[IpInterface], mark: int) -> None:
         """See Firewall."""

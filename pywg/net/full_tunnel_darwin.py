@@ -8,10 +8,10 @@ wg-quick's darwin.bash no firewall is changed. Written from that and the manuals
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final
 
-from pywg.net.routes_darwin import INET, NOTES, RoutingTable
+from pywg.net.notes import Notes
+from pywg.net.routes_darwin import INET, RoutingTable
 from pywg.net.system import AddDefault, IpAddress, NetworkError, OwnDatagrams, Register, Step
 from pywg.protocol.allowed_ips import Prefix
 
@@ -22,7 +22,7 @@ LOOPBACK: Final = {4: "127.0.0.1", 6: "::1"}
 class DarwinFullTunnel:
     """A FullTunnel. Datagrams have no marks here."""
 
-    def __init__(self, table: RoutingTable, notes: Path = NOTES) -> None:
+    def __init__(self, table: RoutingTable, notes: Notes) -> None:
         self._table = table
         self._notes = notes
 
@@ -60,13 +60,9 @@ class DarwinFullTunnel:
             self._table.add(prefix.version, half, "-interface", name)
 
     def _remove_routes_around(self, name: str) -> None:
-        try:
-            endpoints = self._note(name).read_text(encoding="ascii").split()
-        except OSError:
-            return
-        for endpoint in endpoints:
+        for endpoint in (self._notes.read(_note(name)) or "").split():
             self._table.delete(6 if ":" in endpoint else 4, endpoint)
-        self._note(name).unlink(missing_ok=True)
+        self._notes.remove(_note(name))
 
     def _gateway(self, family: int) -> str | None:
         for entry in self._table.entries(family):
@@ -76,12 +72,12 @@ class DarwinFullTunnel:
 
     def _write(self, name: str, endpoints: Sequence[IpAddress]) -> None:
         try:
-            self._notes.mkdir(mode=0o700, exist_ok=True)
-            self._note(name).write_text("".join(f"{endpoint}\n" for endpoint in endpoints))
+            self._notes.write(_note(name), "".join(f"{endpoint}\n" for endpoint in endpoints))
         except OSError as error:
             raise NetworkError(
                 f"cannot write down the routes to the endpoints of {name}: {error.strerror}"
             ) from None
 
-    def _note(self, name: str) -> Path:
-        return self._notes / f"endpoints-{name}"
+
+def _note(name: str) -> str:
+    return f"endpoints-{name}"

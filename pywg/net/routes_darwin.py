@@ -7,7 +7,6 @@ darwin.bash; never run on a Mac.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from pywg.net import command
@@ -16,7 +15,6 @@ from pywg.net.system import Echo, IpAddress, Links, NetworkError
 from pywg.protocol.allowed_ips import Prefix
 
 INET: Final = {4: "inet", 6: "inet6"}
-NOTES: Final = Path("/var/run/pywg")
 MAIN_TABLE: Final = 254
 """What ``Table = main`` means on Linux."""
 

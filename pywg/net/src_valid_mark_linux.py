@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Final
 
 from pywg.net.namespace_linux import our_inode
+from pywg.net.notes import Notes
 from pywg.net.system import Echo, NetworkError
 
 SETTING: Final = Path("/proc/sys/net/ipv4/conf/all/src_valid_mark")
 """Of the network namespace of the thread that reads it."""
-NOTES: Final = Path("/run/pywg")
 SO_NETNS_COOKIE: Final = 71
 
 
 class SrcValidMark:
     """The setting in the network namespace of the calling thread."""
 
-    def __init__(self, echo: Echo, notes: Path = NOTES) -> None:
+    def __init__(self, echo: Echo, notes: Notes) -> None:
         self._echo = echo
         self._notes = notes
 
@@ -36,7 +36,7 @@ class SrcValidMark:
     def one_at_a_time(self) -> Iterator[None]:
         """Within, no other command of ours changes a full tunnel's firewall, once `prepare` has run."""
         try:
-            lock = os.open(self._notes, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            lock = os.open(self._notes.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
             yield
             return
@@ -49,24 +49,23 @@ class SrcValidMark:
     def prepare(self) -> None:
         """Make the place for notes. Where that cannot be, the setting stays on, as with wg-quick."""
         with suppress(OSError):
-            self._notes.mkdir(mode=0o700, exist_ok=True)
+            self._notes.make_directory()
 
     def require(self) -> None:
         """Switch it on. Raises NetworkError."""
         if _read() != "0":
             return
         with suppress(OSError):
-            self._note().touch(mode=0o600)  # First, so that it is switched off again whatever happens next.
+            self._notes.write(_note())  # First, so that it is switched off again whatever happens next.
         self._write("1")
 
     def release(self) -> None:
         """Switch it off, if it was us who switched it on. Raises NetworkError."""
-        note = self._note()
-        if not note.exists():
+        if self._notes.read(_note()) is None:
             return
         if _read() != "0":
             self._write("0")
-        note.unlink(missing_ok=True)
+        self._notes.remove(_note())
 
     def _write(self, value: str) -> None:
         words = f"sysctl -q net.ipv4.conf.all.src_valid_mark={value}"
@@ -79,8 +78,9 @@ class SrcValidMark:
                 hint = "; in a container it is set from outside (docker run --sysctl)"
             raise NetworkError(f"{words}: {error.strerror}{hint}") from None
 
-    def _note(self) -> Path:
-        return self._notes / f"src_valid_mark-{_namespace()}"
+
+def _note() -> str:
+    return f"src_valid_mark-{_namespace()}"
 
 
 def _read() -> str:

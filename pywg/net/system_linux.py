@@ -7,9 +7,11 @@ from pywg.net.dns_linux import LinuxDns
 from pywg.net.firewall_linux import LinuxFirewall
 from pywg.net.full_tunnel_linux import LinuxFullTunnel
 from pywg.net.links_linux import LinuxLinks
+from pywg.net.notes import Notes
 from pywg.net.routes_linux import LinuxRoutes
 from pywg.net.rtnetlink_linux import Rtnetlink
 from pywg.net.rules_linux import LinuxRules
+from pywg.net.src_valid_mark_linux import SrcValidMark
 from pywg.net.system import Echo, System
 
 
@@ -21,5 +23,6 @@ def open_system(echo: Echo) -> System:
     kernel = Rtnetlink(echo)
     links = LinuxLinks(kernel)
     routes = LinuxRoutes(kernel, links)
-    full_tunnel = LinuxFullTunnel(links, routes, LinuxRules(kernel), LinuxFirewall(echo))
+    firewall = LinuxFirewall(echo, SrcValidMark(echo, Notes()))
+    full_tunnel = LinuxFullTunnel(links, routes, LinuxRules(kernel), firewall)
     return System(links, routes, full_tunnel, LinuxDns(echo, links.has_link), kernel.close)

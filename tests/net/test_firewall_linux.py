@@ -10,6 +10,7 @@ import pytest
 from pywg.net import command
 from pywg.net.firewall_linux import LinuxFirewall, iptables_rules, iptables_undo, nft_rules
 from pywg.net.full_tunnel_linux import Firewall
+from pywg.net.notes import Notes
 from pywg.net.src_valid_mark_linux import SETTING, SrcValidMark
 from pywg.net.system import NetworkError
 from tests.needs import need
@@ -30,7 +31,7 @@ class Here:
         self.inside = inside
         self.notes = notes
         self.said: list[str] = []
-        self.firewall = LinuxFirewall(self.said.append, mark_check=SrcValidMark(self.said.append, notes))
+        self.firewall = LinuxFirewall(self.said.append, SrcValidMark(self.said.append, Notes(notes)))
 
     @property
     def namespace(self) -> Namespace:
@@ -178,7 +179,7 @@ def test_what_wg_quick_made_is_taken_away(
         wg_quick.run("up")
     assert "51820" in rules_of(wg_quick.namespace) or "ca6c" in rules_of(wg_quick.namespace)
     said: list[str] = []
-    firewall = LinuxFirewall(said.append, mark_check=SrcValidMark(said.append, tmp_path / "notes"))
+    firewall = LinuxFirewall(said.append, SrcValidMark(said.append, Notes(tmp_path / "notes")))
     wg_quick.inside.run(lambda: firewall.remove(wg_quick.name))
     assert "wg-quick" not in rules_of(wg_quick.namespace)
     assert said == (["nft -f -"] if nft_is_installed else ["iptables-restore -n", "ip6tables-restore -n"])

@@ -16,6 +16,7 @@ from pywg.net.command import Printed
 from pywg.net.dns_darwin import DarwinDns
 from pywg.net.full_tunnel_darwin import DarwinFullTunnel
 from pywg.net.links_darwin import DarwinLinks
+from pywg.net.notes import Notes
 from pywg.net.routes_darwin import DarwinRoutes, Entry, RoutingTable
 from pywg.net.system import AddDefault, DnsSettings, NetworkError, OwnDatagrams, Step
 
@@ -94,8 +95,8 @@ class Mac:
         self.table = RoutingTable(self.said.append, self.run)
         self.links = DarwinLinks(self.table, self.said.append, self.run, self.sockets)
         self.routes = DarwinRoutes(self.table, self.links)
-        self.full_tunnel = DarwinFullTunnel(self.table, self.notes)
-        self.dns = DarwinDns(self.said.append, self.run, self.notes)
+        self.full_tunnel = DarwinFullTunnel(self.table, Notes(self.notes))
+        self.dns = DarwinDns(self.said.append, Notes(self.notes), self.run)
 
     def run(self, *words: str, text: str = "") -> Printed:
         assert text == ""
