@@ -30,7 +30,6 @@ PROJECT = Path(__file__).resolve().parents[2]
 PYWG = (sys.executable, "-P", "-m", "pywg")
 WG = os.environ.get("PYWG_TEST_WG", "wg")
 """Another `wg` to compare with, for example one built from newer sources."""
-NOBODY = 65534
 
 _UAPI = Path("/var/run").resolve() / "wireguard"
 _PREPARE = f"mkdir -p {_UAPI} && mount -t tmpfs -o mode=755 tmpfs {_UAPI} && echo ready && exec sleep 3600"

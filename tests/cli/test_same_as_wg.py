@@ -30,7 +30,7 @@ from pywg.protocol.constants import SECOND
 from pywg.uapi.codec import format_state
 from pywg.uapi.model import DeviceChange, DeviceState, PeerChange, PeerState, PrefixChange
 from tests.cli.lines import NEW, OTHER, PEER, PRIVATE, PSK, STRAY_BITS, Line, write_files
-from tests.cli.machine import NOBODY, Done, Machine
+from tests.cli.machine import Done, Machine
 from tests.cli.wg_lines import (
     CONF,
     NEWER,
@@ -44,6 +44,7 @@ from tests.cli.wg_lines import (
     Newer,
 )
 from tests.needs import need, need_root
+from tests.nobody import NOBODY
 
 DAEMONS: Final = ("pywg0", "go0")
 TOLD: Final = "told0"

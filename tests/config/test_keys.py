@@ -10,6 +10,7 @@ from pywg.config.keys import KeyFileError, read_key_file
 from pywg.uapi.model import UNSET_KEY
 from tests.config.corpus import PRIVATE
 from tests.needs import need_root
+from tests.nobody import NOBODY
 
 
 def test_an_empty_file_clears(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_no_permission() -> None:
         path = Path(directory) / "key"
         path.write_text(PRIVATE)
         path.chmod(0o600)
-        os.seteuid(65534)
+        os.seteuid(NOBODY)
         try:
             with pytest.raises(KeyFileError, match=r"key: cannot be read: Permission denied$"):
                 read_key_file(str(path))

@@ -17,6 +17,7 @@ from pywg.config.locate import (
 from pywg.config.model import ConfigError
 from tests.config.corpus import EXAMPLE, QUICK_EXAMPLE
 from tests.needs import need_root
+from tests.nobody import NOBODY
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_no_permission(tmp_path_factory: pytest.TempPathFactory) -> None:
     (directory / "wg0.conf").write_text(EXAMPLE)
     (directory / "wg0.conf").chmod(0o600)
     file = os.open(directory / "wg0.conf", os.O_PATH)
-    os.seteuid(65534)
+    os.seteuid(NOBODY)
     try:
         with pytest.raises(ConfigError, match=r": cannot be read: Permission denied$"):
             read_text(Path(f"/proc/self/fd/{file}"))

@@ -247,7 +247,7 @@ LINES = st.lists(
 ).map("\n".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(LINES)
 def test_nothing_but_a_config_error_comes_of_any_text(text: str) -> None:
     for refused in (refusal(parse_wg, text, "f"), refusal(quick, text), refusal(strip, text, "f")):

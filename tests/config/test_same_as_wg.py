@@ -234,7 +234,7 @@ def test_a_directory_empties_the_interface_in_wg_and_is_refused_here(server: Ser
         read_wg_config(str(tmp_path))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(device_states)
 def test_showconf(server: Served, state: DeviceState) -> None:
     server.device.state = state

@@ -1,13 +1,9 @@
 """The demo end to end: it shows what it promises, and leaves nothing behind however it ends."""
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,10 +14,10 @@ from pywg.demo import record
 from pywg.show.pretty import pretty
 from pywg.uapi.client import UapiClient
 from tests.needs import ENGINES, need, need_engine, need_root
+from tests.nobody import as_nobody
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 60
-NOBODY = "65534"
 
 
 def command(daemon: str, *arguments: str, python: str = sys.executable) -> list[str]:
@@ -185,35 +181,9 @@ def test_where_user_namespaces_are_refused_it_says_what_to_do() -> None:
     assert done.stderr.count("\n") == 1
 
 
-@pytest.fixture(scope="module")
-def nobodys_python() -> Iterator[str]:
-    """An interpreter of our version that another user may run (ours may lie in a private home directory)."""
-    need_root()  # to become somebody else
-    need("setpriv", "nsenter")
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    base = shutil.which(version, path="/usr/bin:/usr/local/bin")
-    if base is None:
-        pytest.skip(f"NOT TESTED: no {version} that user {NOBODY} may run")
-    with tempfile.TemporaryDirectory() as home:
-        Path(home).chmod(0o755)
-        subprocess.run([base, "-m", "venv", "--without-pip", home], check=True)
-        packages = next(Path(home).glob("lib/python*/site-packages"))
-        (packages / "all.pth").write_text(f"{ROOT}\n{sysconfig.get_path('purelib')}\n")
-        python = f"{home}/bin/python"
-        # Through a shell: setpriv itself still has the right to look into any directory.
-        words = [*as_nobody(), "sh", "-c", '"$0" -c "import pywg.cli.demo, tests.demo"', python]
-        if subprocess.run(words, cwd="/", check=False).returncode:
-            pytest.skip(f"NOT TESTED: user {NOBODY} may not read {ROOT}")
-        yield python
-
-
-def as_nobody() -> list[str]:
-    plain = ["env", "-i", f"PATH={os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE=1"]
-    return ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--inh-caps=-all", *plain]
-
-
 @pytest.mark.parametrize("keep", [False, True])
 def test_an_ordinary_user(nobodys_python: str, *, keep: bool) -> None:
+    need("nsenter")
     words = command("pywg", "--seconds", "0", *(["--keep"] if keep else []), python=nobodys_python)
     done = run([*as_nobody(), *words])
     assert_walked(done)

@@ -22,12 +22,12 @@ from tests.netns.lab import Lab, Tunnel
 from tests.netns.namespace import Namespace, new_interface_name
 from tests.netns.traffic import ping
 from tests.netns.wait import until
+from tests.nobody import as_nobody
 
 HOSTS = ("192.168.1.123", "fd05::123")
 """In the LAN behind the responder."""
 NETWORKS = "192.168.1.0/24,fd05::/64"
 POST_UP = "iptables -A FORWARD -i %i -j ACCEPT; iptables -t nat -A POSTROUTING -o eth1 -j MASQUERADE"
-NOBODY = 65534
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -233,7 +233,7 @@ def _quick(namespace: Namespace, word: str, file: Path) -> None:
     namespace.run(*command, env=daemon_environment(LOG_LEVEL=""))
 
 
-def test_not_as_root(lab: Lab) -> None:
+def test_not_as_root(lab: Lab, nobodys_python: str) -> None:
     """One finding, and no verdict on a file that cannot be seen."""
     namespace = lab.namespace()
     with TemporaryDirectory() as directory:  # Those of pytest are closed to others.
@@ -242,9 +242,7 @@ def test_not_as_root(lab: Lab) -> None:
         file.write_text("[Interface]\n")
         file.chmod(0o600)
         done = namespace.run(
-            *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
-            *(sys.executable, "-P", "-m", "pywg", "doctor", str(file)),
-            env=daemon_environment(),
+            *(*as_nobody(), nobodys_python, "-P", "-m", "pywg", "doctor", str(file)),
             check=False,
         )
     assert done.returncode == 2, done.stderr

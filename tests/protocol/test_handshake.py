@@ -128,7 +128,7 @@ def test_transcripts(known: dict[str, Any]) -> None:
     assert (ours.is_initiator, theirs.is_initiator) == (True, False)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     keys=st.tuples(KEYS, KEYS, KEYS, KEYS),
     preshared_key=KEYS | st.just(bytes(32)),

@@ -105,7 +105,7 @@ def test_kdf(known: dict[str, Any]) -> None:
     assert noise.kdf3(key, material) == outputs
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     keys=st.tuples(KEYS, KEYS, KEYS, KEYS),
     preshared_key=KEYS | st.just(bytes(32)),

@@ -83,7 +83,7 @@ def test_ten_million_counters_like_a_table() -> None:
 
 
 @given(st.lists(st.one_of(st.integers(0, 3 * RING_BITS), st.integers(LIMIT - 9000, LIMIT + 5)), max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_order_like_a_set(counters: list[int]) -> None:
     window, model = ReplayWindow(LIMIT), SetWindow()
     for counter in counters:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.nobody import as_nobody
 from tests.quick.cases import FILE, PEERS, PRIVATE, interface, peer
 from tests.quick.room import Room
 
@@ -177,11 +178,9 @@ def test_what_is_not_up(room: Room, word: str) -> None:
     assert room.read(FILE) == WHOLE
 
 
-def test_not_root(room: Room) -> None:
+def test_not_root(room: Room, nobodys_python: str) -> None:
     for word in ("up", "down", "save"):
-        done = room.run(
-            "setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-P", "-m", "pywg", word, "wg0"
-        )
+        done = room.run(*as_nobody(), nobodys_python, "-P", "-m", "pywg", word, "wg0")
         assert (done.status, done.stderr) == (1, f"pywg: run as root: sudo pywg {word} wg0\n")
 
 

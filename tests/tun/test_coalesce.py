@@ -275,7 +275,7 @@ segment_batches = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(segment_batches)
 def test_any_batch_of_segments(batch: list[tuple[Segment, int]]) -> None:
     following: dict[tuple[bool, int], int] = defaultdict(int)
@@ -288,7 +288,7 @@ def test_any_batch_of_segments(batch: list[tuple[Segment, int]]) -> None:
     check(packets)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.binary(max_size=100), max_size=10))
 def test_any_bytes(batch: list[bytes]) -> None:
     check(batch)

@@ -28,6 +28,7 @@ from pywg.uapi.client import (
 from pywg.uapi.model import DeviceChange, DeviceState, PeerChange, PrefixChange
 from pywg.uapi.path import bind_uapi_socket
 from tests.needs import need_root
+from tests.nobody import NOBODY
 from tests.uapi import strategies
 from tests.uapi.fake import Served
 
@@ -52,7 +53,7 @@ def test_set_and_get(served: Served) -> None:
     assert state.peers[0].endpoint == Endpoint("192.0.2.1", 5)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(strategies.device_changes, strategies.device_states)
 def test_any_set_and_any_get(served: Served, change: DeviceChange, state: DeviceState) -> None:
     if change.listen_port != 7:
@@ -104,7 +105,7 @@ def test_not_running(directory: Path) -> None:
 def test_permission_denied(served: Served) -> None:
     need_root()
     served.directory.chmod(0o755)
-    os.seteuid(65534)
+    os.seteuid(NOBODY)
     try:
         with pytest.raises(AccessDeniedError, match="permission denied; try again as root"):
             client(served).get()

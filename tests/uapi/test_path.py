@@ -20,6 +20,7 @@ from pywg.uapi.path import (
     unlink_if_ours,
 )
 from tests.needs import need_root
+from tests.nobody import NOBODY
 
 
 def test_the_path_is_the_one_wg_looks_at() -> None:
@@ -230,7 +231,7 @@ def test_listing_where_there_is_nothing(directory: Path) -> None:
 @pytest.fixture
 def unprivileged() -> Iterator[None]:
     need_root()
-    os.seteuid(65534)
+    os.seteuid(NOBODY)
     yield
     os.seteuid(0)
 

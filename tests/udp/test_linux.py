@@ -155,7 +155,7 @@ def test_tos_goes_out_and_ecn_comes_in(pair: tuple[UdpSockets, UdpSockets], fami
 
 
 @pytest.mark.parametrize("family", [4, 6])
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     sizes=st.lists(st.sampled_from([0, 1, 32, 100, 1452, 1452, 1452, 9000]), min_size=1, max_size=150),
     send_offload=st.booleans(),
