@@ -168,7 +168,8 @@ def _admit(lab: Lab, here: Namespace, there: Namespace) -> Ward:
     here.ip("address", "add", "10.77.0.1/24", "dev", beginner.interface)
     here.ip("link", "set", beginner.interface, "up")
     here.ip("route", "add", "10.66.0.0/24", "dev", beginner.interface)
-    until(lambda: all(map(_listens, (beginner, *others.values()))), "all have sockets", seconds=5)
+    for daemon in (beginner, *others.values()):
+        daemon.until_link_is("up")
     # These two work at first. One then speaks from an address it was not given, the other is silenced.
     for cause in ("source", "silent"):
         _reach(here, AILING[cause].inner)
@@ -182,12 +183,6 @@ def _admit(lab: Lab, here: Namespace, there: Namespace) -> Ward:
         until(lambda: _tries(beginner, public["silent"]) > 1, "the silent peer is missed", seconds=15)
     visit = doctor(here, beginner.interface)
     return Ward(visit, public, beginner, others["psk"], key.public)
-
-
-def _listens(daemon: Daemon) -> bool:
-    """Whether it has noticed that its link is up."""
-    status = UapiClient(daemon.interface).status()
-    return status is not None and status.sockets["v4"] == "open"
 
 
 def _reach(namespace: Namespace, address: str) -> None:
@@ -296,6 +291,7 @@ def responder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Responder]:
         daemon.configure(f"[Interface]\nPrivateKey = {key.private}\nListenPort = 51820\n")
         here.ip("address", "add", "10.77.0.1/24", "dev", daemon.interface)
         here.ip("link", "set", daemon.interface, "up")
+        daemon.until_link_is("up")
         yield Responder(daemon, key.public, there)
 
 
@@ -399,9 +395,9 @@ def restart(end: End) -> None:
 def occupied_after(end: End) -> Iterator[None]:
     """Its port was taken while the interface was down, and now it is up again."""
     end.namespace.ip("link", "set", end.daemon.interface, "down")
-    end.namespace.ip("address", "flush", "dev", end.daemon.interface)
+    end.daemon.until_link_is("down")
     with occupied(end.namespace, end.port):
-        end.up()
+        end.namespace.ip("link", "set", end.daemon.interface, "up")
         yield
 
 
@@ -566,7 +562,7 @@ def test_a_name_that_stands_for_another_address_now(tmp_path: Path) -> None:
         daemon.configure(f"{sections}Endpoint = {US4}:5\nAllowedIPs = 10.77.0.2/32\n")
         namespace.ip("address", "add", "10.77.0.1/24", "dev", daemon.interface)
         namespace.ip("link", "set", daemon.interface, "up")
-        until(lambda: _listens(daemon), "it has sockets", seconds=5)
+        daemon.until_link_is("up")
         ping_all(namespace, "10.77.0.2")
         (found,) = doctor(namespace, str(file)).of(peer.public)
         assert found.code is Code.ENDPOINT_OUTDATED

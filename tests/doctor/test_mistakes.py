@@ -167,6 +167,7 @@ def test_a_handshake_answered_and_not_confirmed(lab: Lab) -> None:
     daemon.configure(f"[Interface]\nPrivateKey = {keys.private}\nListenPort = 51820\n")
     namespace.ip("address", "add", "10.77.0.1/24", "dev", daemon.interface)
     namespace.ip("link", "set", daemon.interface, "up")
+    daemon.until_link_is("up")
     one = HandMade(namespace, "127.0.0.1", ("127.0.0.1", 51820), keys.public)
     public = one.public_key
     daemon.set("peer", public, "allowed-ips", "10.77.0.2/32")

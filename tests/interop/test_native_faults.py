@@ -75,7 +75,7 @@ def test_a_new_session_is_made_after_a_fault(tunnel: Tunnel, thread: str) -> Non
         meet_fault(end, FAULT_OF[thread])
     for state in ("down", "up"):
         one.namespace.ip("link", "set", one.daemon.interface, state)
-    until(lambda: one.daemon.dump().listen_port == one.port, "it listens again", seconds=2)
+        one.daemon.until_link_is(state)
     meet_fault(one, FAULT_OF[thread])
     assert_pings(one.namespace, two.addresses.inner4, count=10)
     assert_pings(two.namespace, one.addresses.inner4, count=10)

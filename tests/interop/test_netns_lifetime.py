@@ -11,7 +11,6 @@ import pytest
 from tests.netns.daemon import Daemon, subject
 from tests.netns.lab import Lab, Tunnel
 from tests.netns.traffic import assert_pings, assert_transfers, ping
-from tests.netns.wait import until
 
 
 @pytest.fixture
@@ -79,11 +78,13 @@ def test_down_and_up_again(lab: Lab) -> None:
     assert_pings(one.namespace, two.addresses.inner4, count=1)
     before = one.daemon.dump()
     one.namespace.ip("link", "set", one.daemon.interface, "down")
+    one.daemon.until_link_is("down")
     assert ping(two.namespace, one.addresses.inner4, count=1, wait=1).received == 0
     while_down = one.daemon.dump()
     assert while_down.peers[two.keys.public].allowed_ips == before.peers[two.keys.public].allowed_ips
     sent_before = before.peers[two.keys.public].sent
     one.namespace.ip("link", "set", one.daemon.interface, "up")
+    one.daemon.until_link_is("up")
     assert_pings(one.namespace, two.addresses.inner4, count=1)
     assert_pings(one.namespace, two.addresses.inner4, count=1)
     after = one.daemon.peer(two.keys.public)
@@ -104,13 +105,11 @@ def test_a_session_survives_the_move_to_another_namespace(lab: Lab) -> None:
     assert_pings(inside, two.addresses.inner6)
     assert_transfers(inside, two.namespace, two.addresses.inner4, 1_000_000)
     inside.ip("link", "set", one.daemon.interface, "down")
+    one.daemon.until_link_is("down")
     assert ping(two.namespace, one.addresses.inner4, count=1, wait=1).received == 0
     inside.ip("link", "set", one.daemon.interface, "up")
-    until(
-        lambda: ping(inside, two.addresses.inner4, count=1, wait=0.5).received == 1,
-        "up is seen there",
-        seconds=8,
-    )
+    one.daemon.until_link_is("up")
+    assert_pings(inside, two.addresses.inner4, count=1)
     assert latest_handshake(tunnel) > 0
     inside.ip("link", "set", one.daemon.interface, "netns", home.name)
     one.namespace = home

@@ -83,13 +83,7 @@ def held(tunnel: Tunnel) -> list[tuple[int, int]]:
 
 
 def set_link(tunnel: Tunnel, state: str) -> None:
-    """Of the initiator, and wait until its daemon has followed: it has sockets, or has none."""
+    """Of the initiator, and wait until its daemon has followed."""
     end = tunnel.initiator
     end.namespace.ip("link", "set", end.daemon.interface, state)
-    until(lambda: has_sockets(tunnel) == (state == "up"), f"sockets follow {state}", seconds=5, every=0.002)
-
-
-def has_sockets(tunnel: Tunnel) -> bool:
-    """Whether the initiator's namespace has a UDP socket."""
-    pid = tunnel.initiator.daemon.process.pid
-    return len(Path(f"/proc/{pid}/net/udp").read_text().splitlines()) > 1
+    end.daemon.until_link_is(state)

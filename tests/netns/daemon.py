@@ -203,6 +203,24 @@ class Daemon:
         """The state of one peer."""
         return self.dump().peers[public_key]
 
+    def udp_families(self) -> int:
+        """In how many of the two families it has a UDP socket."""
+        process = Path(f"/proc/{self.process.pid}")
+        held = {_target(entry) for entry in (process / "fd").iterdir()}
+        return sum(
+            any(f"socket:[{line.split()[9]}]" in held for line in table.read_text().splitlines()[1:])
+            for table in (process / "net" / "udp", process / "net" / "udp6")
+        )
+
+    def until_link_is(self, state: str) -> None:
+        """Wait until it has noticed that its link is "up" or "down": it has all sockets, or none.
+
+        What is sent to it, or given to its interface, before it has noticed that it is up is lost.
+        """
+        families = 2 if state == "up" else 0
+        what = f"{self.interface} has noticed that it is {state}"
+        until(lambda: self.udp_families() == families, what, seconds=START_SECONDS, every=0.005)
+
     def stop(self) -> int:
         """End the daemon with SIGTERM; returns its exit code, raises CommandError if it does not end."""
         self.process.send_signal(signal.SIGTERM)
@@ -239,9 +257,16 @@ class Daemon:
             if self.process.poll() is None:
                 code = self.stop()
                 assert code == 0 or not self.program.is_pywg, f"{self.interface}: exit {code}"
-            until(lambda: not self.namespace.has_link(self.interface), "the interface is gone", seconds=2)
+            until(lambda: not self.namespace.has_link(self.interface), "the interface is gone", seconds=10)
             self.assert_gone()
         finally:
             with contextlib.suppress(OSError):
                 print(f"--- {self.program.value} {self.interface}", *self.log().splitlines()[-60:], sep="\n")
             self.socket.unlink(missing_ok=True)
+
+
+def _target(descriptor: Path) -> str:
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:  # It was closed meanwhile.
+        return ""

@@ -83,11 +83,12 @@ class End(Party):
     daemon: Daemon
 
     def up(self, *, mtu: int = 1420) -> None:
-        """Give the interface its inner addresses and set it up."""
+        """Give the interface its inner addresses and set it up; when this returns its daemon listens."""
         interface = self.daemon.interface
         for address, bits in ((self.addresses.inner4, 24), (self.addresses.inner6, 64)):
             self.namespace.ip("address", "add", f"{address}/{bits}", "dev", interface)
         self.namespace.ip("link", "set", interface, "mtu", str(mtu), "up")
+        self.daemon.until_link_is("up")
 
 
 @dataclass(frozen=True, slots=True)
