@@ -185,18 +185,19 @@ def test_roaming_during_a_transfer(lab: Lab, who: str, outer: int) -> None:
     """
     tunnel = tunnel_with_go(lab, INITIATOR if who == "we-move" else RESPONDER, outer_family=outer)
     moving, staying = tunnel.initiator, tunnel.responder
-    address, size = staying.addresses.inner4, 12 * MEGABYTE
+    address, size = staying.addresses.inner4, 200 * MEGABYTE
     with (
         Receiver(staying.namespace, address, 5001) as receiver,
         Sender(moving.namespace, address, 5001, size, per_second=3 * MEGABYTE) as sender,
     ):
-        until(lambda: bytes_received(staying, moving) > size / 4, "a quarter has arrived", seconds=20)
+        until(lambda: bytes_received(staying, moving) > 3 * MEGABYTE, "some has arrived", seconds=20)
         new = move(moving, outer)
-        until(lambda: known_endpoint(staying, moving) == new, f"the peer knows of {new}", seconds=5)
-        assert sender.process.poll() is None, "the transfer ended too early to show anything"
+        until(lambda: known_endpoint(staying, moving) == new, f"the peer knows of {new}", seconds=10)
+        before = bytes_received(staying, moving)
+        until(lambda: bytes_received(staying, moving) > before + 3 * MEGABYTE, "it goes on", seconds=20)
+        sender.enough()
         sent, received = sender.end(60), receiver.end(60)
-    assert received.size == size
-    assert received.sha256 == sent.sha256
+    assert (received.size, received.sha256) == (sent.size, sent.sha256)
     assert_pings(staying.namespace, moving.addresses.inner6)
 
 
@@ -227,5 +228,6 @@ def test_a_session_lives_through_a_rekey(lab_of_both: Lab) -> None:
     for tunnel, process, first_handshakes in zip(tunnels, pings, started, strict=True):
         result = PingResult.parse(process.communicate(timeout=REKEY_AFTER_SECONDS + 40)[0])
         for before, after in zip(first_handshakes, latest_handshakes(tunnel), strict=True):
-            assert REKEY_AFTER_SECONDS <= after - before <= REKEY_AFTER_SECONDS + 5
+            # One less: these are whole seconds, and the responder's count from when it was first sent data.
+            assert REKEY_AFTER_SECONDS - 1 <= after - before <= REKEY_AFTER_SECONDS + 5
         assert result.lost == 0, result.output

@@ -1,12 +1,13 @@
 """One end of a TCP transfer, run as a program of its own inside a namespace.
 
 Comes in: `receive ADDRESS PORT` or `send ADDRESS PORT BYTES BYTES_PER_SECOND` (0: as fast as it goes). Goes
-out: the receiver prints `ready` once it listens; both print `BYTES SHA256 SECONDS` at the end. Rule: standard
-library only, so that it starts at once.
+out: the receiver prints `ready` once it listens; both print `BYTES SHA256 SECONDS` at the end. Rules: standard
+library only, so that it starts at once; SIGTERM is no failure, it ends what is sent before all of it was.
 """
 
 import hashlib
 import random
+import signal
 import socket
 import sys
 import time
@@ -36,19 +37,21 @@ def receive(address: str, port: int) -> None:
 
 
 def send(address: str, port: int, total: int, per_second: int) -> None:
-    """Connect, send `total` bytes of noise and hash them."""
+    """Connect, send `total` bytes of noise, or less if told to end, and hash them."""
+    told_to_end: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told_to_end.append(number))
     digest, left, noise = hashlib.sha256(), total, random.Random(total)
     with socket.create_connection((address, port), timeout=STALL_SECONDS) as connection:
         connection.settimeout(STALL_SECONDS)
         started = time.monotonic()
-        while left:
+        while left and not told_to_end:
             data = noise.randbytes(min(left, CHUNK))
             digest.update(data)
             connection.sendall(data)
             left -= len(data)
             if per_second:
                 time.sleep(max(0.0, (total - left) / per_second - (time.monotonic() - started)))
-    print(total, digest.hexdigest(), time.monotonic() - started, flush=True)
+    print(total - left, digest.hexdigest(), time.monotonic() - started, flush=True)
 
 
 if __name__ == "__main__":

@@ -127,7 +127,10 @@ class Receiver:
 
 
 class Sender:
-    """The connecting end; leaving the context kills it."""
+    """The connecting end; leaving the context kills it.
+
+    Where something is to happen during the transfer, `size` is more than will be sent: it goes on until `enough`.
+    """
 
     def __init__(
         self, namespace: Namespace, address: str, port: int, size: int, *, per_second: int = 0
@@ -140,6 +143,11 @@ class Sender:
     def __exit__(self, *exc: object) -> None:
         self.process.kill()
         self.process.communicate()
+
+    def enough(self) -> None:
+        """Tell it to end; fails if all was sent already."""
+        assert self.process.poll() is None, "the transfer ended too early to show anything"
+        self.process.terminate()
 
     def end(self, timeout: float) -> StreamEnd:
         """Wait until all is sent."""
