@@ -12,11 +12,14 @@ import struct
 import subprocess
 import termios
 import time
+from codecs import getincrementaldecoder
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 PATIENCE = 15.0
 ENTER, LEAVE, SHOW_CURSOR = "\x1b[?1049h", "\x1b[?1049l", "\x1b[?25h"
+_MARK = b"\x00mark\x00"
+"""Nothing that a program under test writes."""
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -35,6 +38,8 @@ class Screen:
         self.resize(columns, lines)
         self._before = self._mode()
         self.written = ""
+        # A read may end in the middle of a character.
+        self._decode = getincrementaldecoder("utf-8")().decode
         self.process = subprocess.Popen(
             # In a session of its own whose terminal this is; setsid becomes the program, so the id is its.
             ["setsid", "--ctty", *argv],
@@ -87,14 +92,19 @@ class Screen:
         return self.process.returncode
 
     def drain(self) -> None:
-        """Read all that was written."""
-        while self._read():
-            pass
+        """Read all that was written by now. The kernel hands it over a little later, so we write a mark behind it."""
+        start = len(self.written)
+        os.write(self._theirs, _MARK)
+        end = time.monotonic() + PATIENCE
+        while (at := self.written.find(_MARK.decode(), start)) < 0:
+            assert time.monotonic() < end, "the mark does not come"
+            self._read()
+        self.written = self.written[:at]
 
     def _read(self) -> bool:
         ready, _, _ = select.select([self._ours], [], [], 0.05)
         if ready:
-            self.written += os.read(self._ours, 65536).decode()
+            self.written += self._decode(os.read(self._ours, 65536))
         return bool(ready)
 
     def _mode(self) -> list[Any]:

@@ -19,7 +19,7 @@ def test_ctrl_c_does_not_take_away_the_keys_before_it(monkeypatch: pytest.Monkey
         with Terminal() as terminal:
             # The signal reaches nobody: this terminal controls no process.
             os.write(ours, b"q\x03")
-            assert terminal.wait(1.0) is Event.END
+            assert terminal.wait(10.0) is Event.END
             assert terminal.wait(0.0) is Event.TIME
         assert termios.tcgetattr(theirs) == before
     os.close(ours)
