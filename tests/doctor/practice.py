@@ -97,7 +97,6 @@ class HandMade:
         self.remote = RemoteStatic(self.identity, b64decode(victim_key))
         self.cookies = CookieSender(self.remote, Limits())
         self.socket = udp_socket(namespace, own)
-        self.socket.settimeout(0.3)
         self.victim = victim
 
     @property
@@ -116,13 +115,19 @@ class HandMade:
         )
         return self.cookies.seal(created.message, 0)
 
-    def send(self, at: int) -> bytes | None:
-        """Send it, 20 ms after the last at the least (the flood gate of a peer); returns the answer."""
+    def send(self, at: int) -> None:
+        """Send it, 20 ms after the last at the least (the flood gate of a peer)."""
         time.sleep(0.025)
+        while self.answer(within=0) is not None:
+            pass  # It answers an earlier one.
         self.socket.sendto(self.make(at), self.victim)
+
+    def answer(self, *, within: float = 5) -> bytes | None:
+        """What came back, or None if nothing does for so many seconds."""
+        self.socket.settimeout(within)
         try:
             return self.socket.recv(2048)
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             return None
 
     def flood(self, count: int) -> None:

@@ -84,11 +84,15 @@ class End(Party):
 
     def up(self, *, mtu: int = 1420) -> None:
         """Give the interface its inner addresses and set it up; when this returns its daemon listens."""
+        self.set_up(mtu=mtu)
+        self.daemon.until_link_is("up")
+
+    def set_up(self, *, mtu: int = 1420) -> None:
+        """The same without waiting for the daemon, which may have no port."""
         interface = self.daemon.interface
         for address, bits in ((self.addresses.inner4, 24), (self.addresses.inner6, 64)):
             self.namespace.ip("address", "add", f"{address}/{bits}", "dev", interface)
         self.namespace.ip("link", "set", interface, "mtu", str(mtu), "up")
-        self.daemon.until_link_is("up")
 
 
 @dataclass(frozen=True, slots=True)
