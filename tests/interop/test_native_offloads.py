@@ -138,7 +138,7 @@ def packet_socket(end: End) -> socket.socket:
     )
     made.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     in_namespace(end, lambda: made.bind((end.daemon.interface, ETH_P_ALL)))
-    made.settimeout(2)
+    made.settimeout(10)
     return made
 
 
@@ -167,7 +167,7 @@ def write_at_once(end: End, packets: list[bytes], address: str, *, v6: bool) -> 
     with raw_socket(end, v6=v6) as sender:
         os.kill(pid, signal.SIGSTOP)
         try:
-            until(lambda: stopped(pid), "it stands still", seconds=2, every=0.002)
+            until(lambda: stopped(pid), "it stands still", seconds=10, every=0.002)
             for packet in packets:
                 sender.sendto(packet, (address, 0))
         finally:
@@ -197,7 +197,7 @@ def through(
     write_at_once(source, packets, target.addresses.inner(6 if v6 else 4), v6=v6)
     start = 40 if v6 else 20
     frames: list[list[bytes]] = []
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while (count := sum(map(len, frames))) < len(packets):
         assert time.monotonic() < deadline, f"{count} of {len(packets)} have come out"
         frame, _, _, where = behind.recvmsg(70_000)

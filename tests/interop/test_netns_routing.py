@@ -127,7 +127,7 @@ def test_sending_into_nowhere_is_answered(ends: tuple[End, End], why: str, famil
     target = two.addresses.inner(family)
     if why == "no-peer":
         target = "10.77.0.99" if family == 4 else "fd77::99"
-    result = ping(one.namespace, target, count=1, wait=1)
+    result = ping(one.namespace, target, count=1)
     assert f"From {target} icmp_seq=1 {UNREACHABLE[family]}" in result.output
 
 
@@ -147,7 +147,7 @@ def test_unreachable_finds_its_way_through_nat(lab: Lab) -> None:
     end = lab.end(subject(), gateway, 2)
     end.daemon.configure(end.interface_section())
     end.up()
-    assert UNREACHABLE[4] in ping(asking, "10.77.0.1", count=1, wait=1).output
+    assert UNREACHABLE[4] in ping(asking, "10.77.0.1", count=1).output
 
 
 def nat_router(client: Namespace, router: Namespace, server: Namespace) -> None:

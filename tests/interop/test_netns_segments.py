@@ -68,7 +68,7 @@ def test_a_refusal_costs_nothing_and_lasts_until_routes_change(tunnel: Tunnel) -
     assert refusing_routes(two) >= 1
     set_mtu(tunnel, WIDE)
     for end in (one, two):
-        until(lambda end=end: refusing_routes(end) == 0, "the refusal is forgotten", seconds=2)  # type: ignore[misc]
+        until(lambda end=end: refusing_routes(end) == 0, "the refusal is forgotten", seconds=10)  # type: ignore[misc]
     assert mean_size(one, two) > 2 * WIDE, "and segments are used again"
     assert mean_size(two, one) > 2 * WIDE
     assert (refusing_routes(one), refusing_routes(two)) == (0, 0)

@@ -69,7 +69,7 @@ def test_changes_of_link_and_port_leave_nothing_behind(tunnel: Tunnel) -> None:
         set_link(tunnel, "up")
     for number in range(PORTS):
         one.daemon.set("listen-port", str(20_000 + number))
-    until(lambda: held(tunnel) == before, f"both hold {before} again", seconds=3)
+    until(lambda: held(tunnel) == before, f"both hold {before} again", seconds=10)
     assert one.daemon.dump().listen_port == 20_000 + PORTS - 1
     # The responder still has the session that the initiator has lost.
     assert_pings(one.namespace, two.addresses.inner4)

@@ -162,7 +162,7 @@ def test_an_onion_that_loops_fails_safely(lab: Lab) -> None:
     until(
         lambda: ping(one.namespace, two.addresses.inner4, count=1, wait=0.5).received == 1,
         "the first peer answers again",
-        seconds=5,
+        seconds=15,
     )
 
 

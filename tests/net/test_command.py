@@ -63,7 +63,7 @@ def test_a_program_that_hangs_is_stopped(tmp_path: Path) -> None:
     assert failure(program(tmp_path, "it", "exec sleep 30"), timeout=0.2).endswith(
         ": not done after 0.2 s, and stopped"
     )
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 def test_ctrl_c_at_the_terminal_does_not_reach_it(tmp_path: Path) -> None:
@@ -76,14 +76,18 @@ def test_ctrl_c_at_the_terminal_does_not_reach_it(tmp_path: Path) -> None:
 def test_what_a_program_runs_that_hangs_is_stopped_too(tmp_path: Path) -> None:
     """Else it would go on, writing to a file that nobody sees."""
     script = program(tmp_path, "it", f"sleep 30 & echo $! > {tmp_path}/pid; wait")
-    failure(script, timeout=0.5)
-    state = Path(f"/proc/{int((tmp_path / 'pid').read_text())}/stat")
+    failure(script, timeout=2)  # Which it needs on a busy machine to write that file.
+    process = Path(f"/proc/{int((tmp_path / 'pid').read_text())}/stat")
     # What was killed needs a moment to die.
-    until(
-        lambda: not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX",
-        "it is dead",
-        seconds=5,
-    )
+    until(lambda: _state(process) in "ZX", "it is dead", seconds=10)
+
+
+def _state(stat: Path) -> str:
+    """The letter of proc(5); X: it is gone."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 def test_a_program_that_prints_without_end_is_stopped(
@@ -95,7 +99,7 @@ def test_a_program_that_prints_without_end_is_stopped(
     for stream in ("1", "2"):
         script = program(tmp_path, "it", f"exec yes complaint >&{stream}")
         assert failure(script, timeout=30) == f"{script}: printed more than 1048576 bytes, and was stopped"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 def test_what_a_program_says_at_length_is_cut(tmp_path: Path) -> None:

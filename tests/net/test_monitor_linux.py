@@ -22,8 +22,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: net
 CAP_NET_BROADCAST = 11
 CAP_NET_ADMIN = 12
 CAP_SYS_ADMIN = 21
-DEATH_SECONDS = 2.0
-"""Longest time a deleted namespace may take to die."""
+DEATH_SECONDS = 8.0
+"""Longest time a deleted namespace may take to die: see `test_namespace_death`."""
 
 
 class Watched:

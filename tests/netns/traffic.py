@@ -65,8 +65,8 @@ def ping(
 
 
 def assert_pings(namespace: Namespace, address: str, *options: str, count: int = 3, size: int = 56) -> None:
-    """Every one of `count` echo requests is answered."""
-    result = ping(namespace, address, *options, count=count, size=size)
+    """Every one of `count` echo requests is answered, before a lost handshake would have been repeated."""
+    result = ping(namespace, address, *options, count=count, size=size, wait=4)
     assert result.received == count, result.output
 
 
