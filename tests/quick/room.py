@@ -130,7 +130,7 @@ class Room:
 
     def until_tidy(self) -> None:
         """Everything is as at first, soon: a daemon whose link is gone needs a moment to end."""
-        until(lambda: self.look() == self.tidy, f"all is as before in {self.namespace.name}", seconds=5)
+        until(lambda: self.look() == self.tidy, f"all is as before in {self.namespace.name}", seconds=15)
 
     @contextmanager
     def nothing_left(self) -> Iterator[None]:
@@ -140,7 +140,7 @@ class Room:
         yield
         # A daemon that has let go of its name ends a moment later.
         with suppress(AssertionError):
-            until(lambda: self.look() == before, "all is as before", seconds=2)
+            until(lambda: self.look() == before, "all is as before", seconds=10)
         assert self.look() == before
         assert self._what_only_we_do() == ours
         assert not list(self.directory.glob("*.tmp"))
@@ -166,7 +166,7 @@ class Room:
         )
         room = cls(namespace, directory, holder, _environment(directory))
         try:
-            until(room._has_own_mounts, "the room has its own mounts", seconds=5)
+            until(room._has_own_mounts, "the room has its own mounts", seconds=20)
             room._furnish()
         except BaseException:
             room.close()
@@ -203,7 +203,7 @@ class Room:
         self.ip("-6", "route", "add", "default", "via", "2001:db8::2")
         self.ip("route", "add", "198.51.100.0/24", "via", GATEWAY, "mtu", "1390")
         # The kernel adds and changes routes of its own for a while.
-        until(self._is_settled, "links and routes are settled", seconds=5)
+        until(self._is_settled, "links and routes are settled", seconds=20)
 
     def _is_settled(self) -> bool:
         seen = self.look()

@@ -135,7 +135,7 @@ def test_all_of_it_and_back_again(tunnel: Tunnel) -> None:
     assert tunnel.forwarded() == (inside, outside), "the LAN is reached without the tunnel"
 
     tunnel.down()
-    until(lambda: not tunnel.client.pids() + tunnel.peer.pids(), "the daemons have ended", seconds=2)
+    until(lambda: not tunnel.client.pids() + tunnel.peer.pids(), "the daemons have ended", seconds=10)
     assert [snapshot(namespace) for namespace in (tunnel.client, tunnel.peer)] == before
     for each in INTERNET:
         assert_pings(tunnel.client, each)

@@ -41,7 +41,7 @@ def test_nothing_is_left(room: Room, peers: str, end: Callable[[Room], None]) ->
     room.write(FILE, interface(ADDRESS, DNS, "PreDown = false", "PostDown = echo afterwards") + peers)
     assert room.pywg("up", FILE).status == 0
     end(room)
-    until(lambda: NAME not in room.look()["links"], "it has gone", seconds=5)
+    until(lambda: NAME not in room.look()["links"], "it has gone", seconds=15)
     done = room.pywg("down", FILE)
     assert (done.status, done.stdout) == (0, "afterwards\n"), done.stderr
     assert f"pywg: {NAME} has gone by itself" in done.stderr

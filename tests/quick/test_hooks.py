@@ -26,7 +26,7 @@ def up_and_down(room: Room, *hooks: str, **environment: str) -> str:
 
 
 def up_until_its_hook_runs(room: Room) -> "subprocess.Popen[bytes]":
-    """An `up` in the middle of its hook, which touches the file `ready` before it waits."""
+    """An `up` in the middle of its hook, which touches the file `ready` before it sleeps for 30 s or more."""
     ready = room.directory / "ready"
     started = subprocess.Popen(
         room.command(sys.executable, "-P", "-m", "pywg", "up", FILE),
@@ -34,8 +34,10 @@ def up_until_its_hook_runs(room: Room) -> "subprocess.Popen[bytes]":
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until(ready.exists, "the hook runs", seconds=5)
+    until(ready.exists, "the hook runs", seconds=20)
     ready.unlink()
+    # What made the file may not have ended yet.
+    until(lambda: "sleep 3" in room.look()["processes"], "it waits", seconds=20)
     return started
 
 
@@ -49,7 +51,7 @@ def test_nobody_reads_a_hooks_key_in_the_list_of_processes(room: Room) -> None:
         for what in ("cmdline", "environ")
     ]
     started.send_signal(signal.SIGTERM)
-    assert started.wait(5) == 128 + signal.SIGTERM
+    assert started.wait(15) == 128 + signal.SIGTERM
     room.until_tidy()
     assert SECRET in room.read("key"), "the hook has run"
     assert not [text for text in shown if SECRET.encode() in text]
@@ -60,9 +62,8 @@ def test_what_a_hook_waits_for_ends_with_it(room: Room, number: signal.Signals) 
     """A shell that is told to end leaves it alone, or waits for it first."""
     room.write(FILE, interface("PostUp = touch ready; (sleep 31; true); true"))
     started = up_until_its_hook_runs(room)
-    until(lambda: "sleep 31" in room.look()["processes"], "it waits", seconds=5)
     started.send_signal(number)
-    assert started.wait(4) == 128 + number
+    assert started.wait(15) == 128 + number
     room.until_tidy()
 
 

@@ -41,7 +41,7 @@ class Started:
                 return
         raise AssertionError(f"it ended without having said {words!r}")
 
-    def end(self, number: int, seconds: float = 4) -> int:
+    def end(self, number: int, seconds: float = 15) -> int:
         """Send a signal to it alone; returns the exit status."""
         self.process.send_signal(number)
         return self.process.wait(seconds)
@@ -100,7 +100,7 @@ def test_a_hook_that_does_not_want_to_end(room: Room) -> None:
             room, AT_THE_END.replace("sleep 30", "trap '' TERM; while true; do sleep 0.1; done")
         )
         started.until_said(b"trap")
-        assert started.end(signal.SIGTERM, seconds=8) == 128 + signal.SIGTERM
+        assert started.end(signal.SIGTERM) == 128 + signal.SIGTERM
 
 
 def test_down_told_to_end_in_a_hook_leaves_the_interface_up(room: Room) -> None:
@@ -154,7 +154,7 @@ def test_the_undo_waits_for_the_daemon(room: Room) -> None:
     script = f"{sys.executable} -P -m pywg up {FILE} && {sys.executable} -P -m pywg down {FILE}"
     done = room.run("sh", "-ec", f"{script}; {script}; {script}")
     assert done.status == 0, done.stderr
-    until(lambda: room.look() == room.tidy, "all is as before", seconds=3)
+    until(lambda: room.look() == room.tidy, "all is as before", seconds=10)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -167,7 +167,7 @@ def test_name_servers_that_are_dead_do_not_keep_us(room: Room, number: signal.Si
         started = Started(room, interface(ADDRESS) + peer("Endpoint = vpn.example:51820"))
         started.until_said(b"addconf")
         time.sleep(0.3)
-        assert started.end(number, seconds=2) == 128 + number
+        assert started.end(number, seconds=4) == 128 + number
         assert f"[#] ip link delete dev {NAME}" in started.rest()
     finally:
         resolv_conf.write_text(former)
