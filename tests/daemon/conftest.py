@@ -99,7 +99,7 @@ class Place:
             and not self.socket.exists()
         )
 
-    def assert_gone(self, seconds: float = 5) -> None:
+    def assert_gone(self, seconds: float = 15) -> None:
         until(self.is_gone, f"{self.interface} is gone", seconds=seconds)
 
 

@@ -48,7 +48,7 @@ def test_foreground(place: Place, tmp_path: Path, end: End, *, up: bool) -> None
                 lambda: "listening port" in run("wg", "show", place.interface).stdout, "it is up", seconds=5
             )
         end(place, process.pid)
-        assert process.wait(5) == 0
+        assert process.wait(15) == 0
     assert log.read_text() == ""
     place.assert_gone()
 
@@ -76,7 +76,7 @@ def test_end_with_a_peer_and_a_client(place: Place, tmp_path: Path) -> None:
             client.connect(str(place.socket))
             client.sendall(b"set=1\n")
             process.terminate()
-            assert process.wait(5) == 0
+            assert process.wait(15) == 0
     place.assert_gone()
 
 
@@ -90,7 +90,7 @@ def test_a_new_socket_in_its_place_is_left_alone(place: Place, tmp_path: Path) -
         other.bind(str(ours))
         other.listen()
         ours.rename(place.socket)
-        assert process.wait(5) == 0
+        assert process.wait(15) == 0
         assert socket_answers(place.socket)
 
 
@@ -134,9 +134,9 @@ def test_inherited_descriptors(place: Place, words: tuple[str, ...]) -> None:
     # The MTU is the business of whoever made the device.
     assert "mtu 1500" in place.namespace.ip("link", "show", "dev", place.interface)
     if not words:
-        assert process.wait(5) == 0
+        assert process.wait(15) == 0
     os.kill(place.daemon_pid(), signal.SIGTERM)
-    assert process.wait(5) == 0
+    assert process.wait(15) == 0
     place.assert_gone()
 
 

@@ -24,10 +24,10 @@ def test_a_fault_of_a_thread_is_told_and_the_daemon_lives_on(
         place.namespace.ip("link", "set", place.interface, "up")
         for count in range(3):
             os.kill(process.pid, number)
-            until(lambda before=count: told() > before, "the fault is told", seconds=5)  # type: ignore[misc]
+            until(lambda before=count: told() > before, "the fault is told", seconds=15)  # type: ignore[misc]
             assert process.poll() is None, log.read_text()
             assert place.answers()
         process.terminate()
-        assert process.wait(5) == 0
+        assert process.wait(15) == 0
     assert told() == 3
     place.assert_gone()

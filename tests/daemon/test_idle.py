@@ -26,7 +26,7 @@ def test_an_idle_daemon_uses_no_cpu(place: Place, tmp_path: Path, state: str) ->
     with place.foreground(tmp_path / "log") as process:
         if state != "never up":
             place.namespace.ip("link", "set", place.interface, "up")
-            until(lambda: "port" in run("wg", "show", place.interface).stdout, "it listens", seconds=5)
+            until(lambda: "port" in run("wg", "show", place.interface).stdout, "it listens", seconds=15)
         if state == "down again":
             place.namespace.ip("link", "set", place.interface, "down")
         if state == "peer that refuses":

@@ -51,7 +51,7 @@ def test_child(place: Place, tmp_path: Path) -> None:
             check=True,
         )
     os.kill(place.daemon_pid(), 15)
-    until(place.is_gone, "the daemon is gone", seconds=5)
+    until(place.is_gone, "the daemon is gone", seconds=15)
     # Both processes write here: the child's part begins with its interpreter.
     _, _, child = (
         log.read_text()

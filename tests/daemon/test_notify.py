@@ -101,14 +101,14 @@ def test_foreground_daemon_tells_that_it_answers_and_that_it_ends(
         assert place.answers()
         process.send_signal(signal.SIGTERM)
         assert heard(manager) == ["STOPPING=1", "STATUS=received SIGTERM"]
-        assert process.wait(5) == 0
+        assert process.wait(15) == 0
 
 
 def test_daemon_lives_on_without_its_manager(place: Place, tmp_path: Path) -> None:
     with place.foreground(tmp_path / "log", NOTIFY_SOCKET=str(tmp_path / "nobody")) as process:
         assert place.answers()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(15) == 0
 
 
 def test_background_daemon_says_nothing(place: Place, manager: socket.socket) -> None:

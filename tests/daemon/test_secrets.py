@@ -60,7 +60,7 @@ def test_keys_are_in_no_log_argument_or_environment(place: Place, tmp_path: Path
             *("preshared-key", str(psk_file), "endpoint", "127.0.0.1:9", "persistent-keepalive", "1"),
         )
         place.namespace.ip("link", "set", place.interface, "up")
-        until(lambda: b"initiation" in log.read_bytes(), "an initiation is sent", seconds=5)
+        until(lambda: b"initiation" in log.read_bytes(), "an initiation is sent", seconds=15)
         for line in (f"private_key={wrong.hex()}00", f"preshared_key={wrong.hex()}", f"{wrong.hex()}"):
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
                 client.connect(str(place.socket))
@@ -69,7 +69,7 @@ def test_keys_are_in_no_log_argument_or_environment(place: Place, tmp_path: Path
         proc = Path(f"/proc/{process.pid}")
         seen = {name: (proc / name).read_bytes() for name in ("cmdline", "environ")}
         process.terminate()
-        assert process.wait(5) == 0
+        assert process.wait(15) == 0
     seen["log"] = log.read_bytes()
     assert seen["log"].count(b"error: ") == 3, seen["log"]
     assert f"peer({public[:4]}...{public[39:43]})".encode() in seen["log"]
@@ -126,7 +126,7 @@ def test_memory_is_shut(place: Place) -> None:
     look = [*weaker, "sh", "-c", ': < "/proc/$0/mem"']
     control = subprocess.Popen([*weaker, "sleep", "30"])
     try:
-        until(lambda: _program(control.pid) == "sleep", "setpriv has become sleep", seconds=5)
+        until(lambda: _program(control.pid) == "sleep", "setpriv has become sleep", seconds=15)
         assert run(*look, str(control.pid), check=False).returncode == 0
         refused = run(*look, str(place.daemon_pid()), check=False)
     finally:
@@ -152,7 +152,7 @@ def test_every_descriptor_is_close_on_exec(place: Place, tmp_path: Path, words: 
     def check() -> None:
         proc = Path(f"/proc/{place.daemon_pid()}")
         place.namespace.ip("link", "set", place.interface, "up")
-        until(lambda: "port" in run("wg", "show", place.interface).stdout, "it listens", seconds=5)
+        until(lambda: "port" in run("wg", "show", place.interface).stdout, "it listens", seconds=15)
         flags = {int(entry.name): _flags(proc, entry.name) for entry in (proc / "fd").iterdir()}
         assert len(flags) > 8
         assert [number for number, flag in flags.items() if number > 2 and not flag & O_CLOEXEC] == []

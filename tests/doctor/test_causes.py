@@ -375,7 +375,7 @@ def test_an_unknown_key_under_load_and_at_a_rate(responder: Responder) -> None:
     one = responder.hand_made()
 
     def is_asked_who_it_is() -> bool:
-        """While the other is under load. Its queue may be full, and the load may be over before it is our turn."""
+        """While the other is under load: its queue may be full, and the load over before it is our turn."""
         stranger.flood(3000)
         one.send(1_700_000_000)
         reply = one.answer(within=2)

@@ -134,7 +134,7 @@ def test_the_address_is_nobodys(lab: Lab) -> None:
         namespace.ip("address", "add", address, "dev", daemon.interface)
     namespace.ip("link", "set", daemon.interface, "up")
     ping_all(namespace, f"ff02::1%{daemon.interface}")
-    until(lambda: "no_route" in str(UapiClient(daemon.interface).status()), "it was dropped", seconds=5)
+    until(lambda: "no_route" in str(UapiClient(daemon.interface).status()), "it was dropped", seconds=15)
     assert doctor(namespace, daemon.interface).status == 0
 
     ping_all(namespace, "10.77.0.3")
@@ -209,7 +209,7 @@ def test_a_full_tunnel_whose_daemon_was_killed(lab: Lab, tmp_path: Path) -> None
     assert Code.LEFT_BEHIND not in [one.code for one in doctor(namespace, name).findings]
     (daemon,) = set(namespace.pids()) - before
     os.kill(daemon, signal.SIGKILL)
-    until(lambda: not namespace.has_link(name), "its interface is gone", seconds=5)
+    until(lambda: not namespace.has_link(name), "its interface is gone", seconds=15)
     found = doctor(namespace, str(file)).the(Code.LEFT_BEHIND)
     assert found.interface is None
     assert (

@@ -40,7 +40,7 @@ from pywg.tun.port import TunPort
 from pywg.udp.linux import open_sockets
 from pywg.udp.port import UdpPort
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 """Seconds until something that must happen has failed to."""
 QUIET = 0.03
 """Seconds without anything to do after which an engine on the reactor is taken to be idle."""

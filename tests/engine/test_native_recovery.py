@@ -17,7 +17,7 @@ OUT = ipv4("10.0.0.1", "10.0.0.2", bytes(12))
 IN = ipv4("10.0.0.2", "10.0.0.1", bytes(12))
 
 # By thread: a call that waits for a lock in Rust lets no signal handler run, and would hang for ever.
-pytestmark = pytest.mark.timeout(20, method="thread")
+pytestmark = pytest.mark.timeout(60, method="thread")
 
 
 @pytest.fixture

@@ -213,7 +213,7 @@ def test_roaming(lab: Lab, kernel_host: KernelHost, outer: int) -> None:
         ours.namespace.ip("address", "add", f"{new_ours}/{bits}", "dev", "tap0")
         ours.namespace.ip("address", "delete", f"{old_ours}/{bits}", "dev", "tap0")
         assert_pings(ours.namespace, theirs.addresses.inner6, count=1)
-        until(lambda: theirs.show("endpoints") == endpoint(new_ours, PORT), "the kernel follows", seconds=2)
+        until(lambda: theirs.show("endpoints") == endpoint(new_ours, PORT), "the kernel follows", seconds=10)
     finally:
         guest.run(
             f"ip address add {old_theirs}/{bits} dev eth0; ip address delete {new_theirs}/{bits} dev eth0"

@@ -44,7 +44,7 @@ def told(end: End) -> int:
 def meet_fault(end: End, number: signal.Signals) -> None:
     before = told(end)
     os.kill(end.daemon.process.pid, number)
-    until(lambda: told(end) == before + 1, "the fault is told", seconds=5, every=0.01)
+    until(lambda: told(end) == before + 1, "the fault is told", seconds=15, every=0.01)
 
 
 def test_tcp_survives_faults_of_all_threads(tunnel: Tunnel) -> None:

@@ -42,7 +42,7 @@ def test_a_failing_test_leaves_nothing(tmp_path: Path) -> None:
         daemon = lab.start(Program.WIREGUARD_GO, namespace)
         process = namespace.popen("sleep", "60")
         raise ZeroDivisionError
-    assert process.wait(2) == -signal.SIGKILL
+    assert process.wait(15) == -signal.SIGKILL
     assert daemon.process.poll() is not None
     assert not daemon.socket.exists()
     assert not (NAMESPACES / namespace.name).exists()

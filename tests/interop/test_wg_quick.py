@@ -124,7 +124,7 @@ def interface_section(end: Party, *more: str) -> str:
 
 def until_handshake(who: str, state: Callable[[], DeviceDump], public_key: str) -> None:
     """Wait until `who` knows of a handshake."""
-    until(lambda: state().peers[public_key].latest_handshake > 0, f"{who} saw a handshake", seconds=3)
+    until(lambda: state().peers[public_key].latest_handshake > 0, f"{who} saw a handshake", seconds=15)
 
 
 def test_up_and_down_with_nothing_but_a_keepalive(lab: Lab, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_up_and_down_with_nothing_but_a_keepalive(lab: Lab, tmp_path: Path) -> N
     assert_transfers(host.namespace, peer.namespace, peer.addresses.inner6, 1_000_000)
     assert host.dump().private_key == end.keys.private
     host.quick("down")
-    until(lambda: host.state() == before, f"all is as before: {host.state()}", seconds=3)
+    until(lambda: host.state() == before, f"all is as before: {host.state()}", seconds=15)
     words = [f"{hook} {host.interface}" for hook in ("PreUp", "PostUp", "PreDown", "PostDown")]
     assert ran.read_text().splitlines() == words
 
@@ -170,7 +170,7 @@ def test_everything_through_the_tunnel(lab: Lab, tmp_path: Path) -> None:
     assert_pings(host.namespace, "2001:db8:f::1")
     assert_transfers(host.namespace, peer.namespace, "198.51.100.1", 1_000_000)
     host.quick("down")
-    until(lambda: host.state() == before, f"all is as before: {host.state()}", seconds=3)
+    until(lambda: host.state() == before, f"all is as before: {host.state()}", seconds=15)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_wrong_line_is_named_and_nothing_is_left(lab: Lab, tmp_path: Path, wro
     before = host.state()
     output = host.quick("up", check=False)
     assert said in output
-    until(lambda: host.state() == before, f"all is as before: {host.state()}", seconds=3)
+    until(lambda: host.state() == before, f"all is as before: {host.state()}", seconds=15)
 
 
 def test_saved_configuration(lab: Lab, tmp_path: Path) -> None:
@@ -224,4 +224,4 @@ def test_the_daemon_in_the_background_holds_nothing_open(lab: Lab, tmp_path: Pat
     assert host.dump().private_key == "(none)"
     assert len(host.namespace.pids()) == 1
     host.namespace.ip("link", "delete", host.interface)
-    until(lambda: not host.namespace.pids() and not host.socket.exists(), "the daemon has ended", seconds=3)
+    until(lambda: not host.namespace.pids() and not host.socket.exists(), "the daemon has ended", seconds=15)

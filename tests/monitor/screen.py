@@ -92,7 +92,7 @@ class Screen:
         return self.process.returncode
 
     def drain(self) -> None:
-        """Read all that was written by now. The kernel hands it over a little later, so we write a mark behind it."""
+        """Read all that was written by now: up to a mark, for the kernel hands it over a little later."""
         start = len(self.written)
         os.write(self._theirs, _MARK)
         end = time.monotonic() + PATIENCE

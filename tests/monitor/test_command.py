@@ -186,7 +186,7 @@ def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(tunnel: Tunnel) -> None
         screen.expect("q ends")
         screen.press(b"\x1a")
         stat = Path(f"/proc/{screen.process.pid}/stat")
-        until(lambda: stat.read_text().rsplit(")", 1)[1].split()[0] == "T", "it is stopped", seconds=5)
+        until(lambda: stat.read_text().rsplit(")", 1)[1].split()[0] == "T", "it is stopped", seconds=15)
         screen.drain()
         assert screen.is_restored
         screen.process.send_signal(signal.SIGCONT)

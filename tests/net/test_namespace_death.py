@@ -22,11 +22,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: net
 
 PROJECT = Path(__file__).resolve().parents[2]
 SEEN_SECONDS = 10.0
-"""Longest time until the daemon has noticed a change of its link; on a quiet machine it takes milliseconds."""
+"""Longest time until the daemon has noticed a change of its link, on a machine that is busy."""
 DEATH_SECONDS = 8.0
-"""Longest time a deleted namespace may take to die: the kernel first buries those that were deleted before it.
+"""Longest time a deleted namespace may take to die: the kernel first buries those deleted before it.
 
-One that is held by somebody does not die at all, or not before the kernel complains, which is after 10 s.
+One that is held by somebody does not die, or not before the kernel complains, which is after 10 s.
 """
 
 

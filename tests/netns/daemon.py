@@ -21,8 +21,8 @@ from tests.netns.namespace import UAPI_SOCKETS, CommandError, Namespace, run, so
 from tests.netns.wait import until
 
 PROJECT = Path(__file__).resolve().parents[2]
-START_SECONDS = 10.0
-STOP_SECONDS = 5.0
+START_SECONDS = 20.0
+STOP_SECONDS = 15.0
 
 
 class Program(Enum):

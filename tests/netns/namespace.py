@@ -132,7 +132,7 @@ class Namespace:
         for pid in self.pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        until(lambda: not self.pids(), f"the processes in {self.name} are dead", seconds=5)
+        until(lambda: not self.pids(), f"the processes in {self.name} are dead", seconds=20)
         run("ip", "netns", "delete", self.name)
 
 

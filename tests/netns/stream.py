@@ -1,8 +1,9 @@
 """One end of a TCP transfer, run as a program of its own inside a namespace.
 
 Comes in: `receive ADDRESS PORT` or `send ADDRESS PORT BYTES BYTES_PER_SECOND` (0: as fast as it goes). Goes
-out: the receiver prints `ready` once it listens; both print `BYTES SHA256 SECONDS` at the end. Rules: standard
-library only, so that it starts at once; SIGTERM is no failure, it ends what is sent before all of it was.
+out: the receiver prints `ready` once it listens; both print `BYTES SHA256 SECONDS` at the end. Rules:
+standard library only, so that it starts at once; SIGTERM ends what is sent before all of it was, and is no
+failure.
 """
 
 import hashlib

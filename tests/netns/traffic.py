@@ -129,7 +129,7 @@ class Receiver:
 class Sender:
     """The connecting end; leaving the context kills it.
 
-    Where something is to happen during the transfer, `size` is more than will be sent: it goes on until `enough`.
+    Where something is to happen during it, `size` is more than will be sent: it goes on until `enough`.
     """
 
     def __init__(

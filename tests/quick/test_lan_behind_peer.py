@@ -142,7 +142,7 @@ def test_the_lan_is_reached_and_nothing_is_left(row: Row) -> None:
     row.one.pywg("down")
     row.two.pywg("down")
     # A daemon lets go of its socket, which `down` waits for, a moment before its process is gone.
-    until(lambda: not _daemons(row), "the daemons have ended", seconds=2)
+    until(lambda: not _daemons(row), "the daemons have ended", seconds=10)
     assert row.snapshots() == before
 
 

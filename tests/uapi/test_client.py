@@ -128,7 +128,9 @@ def test_nobody_takes_connections(directory: Path) -> None:
 
 
 @contextmanager
-def daemon(directory: Path, behave: Callable[[socket.socket], None]) -> Iterator[UapiClient]:
+def daemon(
+    directory: Path, behave: Callable[[socket.socket], None], *, timeout: float = 10
+) -> Iterator[UapiClient]:
     """Something on the other side that takes one connection and does as told."""
     listener = bind_uapi_socket("wg9", directory)
     listener.settimeout(10)
@@ -142,7 +144,7 @@ def daemon(directory: Path, behave: Callable[[socket.socket], None]) -> Iterator
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        yield UapiClient("wg9", directory=directory, timeout=0.3)
+        yield UapiClient("wg9", directory=directory, timeout=timeout)
     finally:
         thread.join(10)
         listener.close()
@@ -189,7 +191,7 @@ def test_a_daemon_that_hangs_up(directory: Path, behave: Callable[[socket.socket
 
 def test_a_daemon_that_stays_silent(directory: Path) -> None:
     with (
-        daemon(directory, stay_silent) as asking,
+        daemon(directory, stay_silent, timeout=0.3) as asking,
         pytest.raises(NoAnswerError, match=r"wg9: no answer within 0\.3 s"),
     ):
         asking.get()
@@ -202,7 +204,7 @@ def test_a_daemon_that_does_not_read(directory: Path) -> None:
     def behave(_: socket.socket) -> None:
         release.wait(10)
 
-    with daemon(directory, behave) as asking:
+    with daemon(directory, behave, timeout=0.3) as asking:
         with pytest.raises(NoAnswerError, match="no answer"):
             asking.set(DeviceChange(peers=(PeerChange(KEY, allowed_ips=prefixes),)))
         release.set()
