@@ -29,6 +29,10 @@ KINDS = pytest.mark.parametrize("make", [_timerfd, _polling])
 Make = Callable[[Callable[[], None]], ClosableScheduler]
 
 
+# A loop does what is due in the order of time, however late it is: who waits longer than the alarm sees it
+# ring, also on a machine that stands still for a while. So nothing here asks a clock how long it took.
+
+
 async def _rings(make: Make, use: Callable[[ClosableScheduler], None], seconds: float) -> list[int]:
     rung: list[int] = []
     scheduler = make(lambda: rung.append(SystemClock().boottime()))
@@ -43,9 +47,9 @@ async def _rings(make: Make, use: Callable[[ClosableScheduler], None], seconds: 
 @KINDS
 def test_rings_once_and_not_early(make: Make) -> None:
     deadline = SystemClock().boottime() + 50 * MILLISECOND
-    rung = asyncio.run(_rings(make, lambda alarm: alarm.wake_at(deadline), 0.2))
+    rung = asyncio.run(_rings(make, lambda alarm: alarm.wake_at(deadline), 0.15))
     assert len(rung) == 1
-    assert deadline <= rung[0] < deadline + 100 * MILLISECOND
+    assert deadline <= rung[0]
 
 
 @KINDS
@@ -80,15 +84,19 @@ def test_the_last_word_counts(make: Make) -> None:
 def test_rings_again_when_asked_from_the_callback(make: Make) -> None:
     async def run() -> int:
         count = 0
+        enough = asyncio.Event()
 
         def ring() -> None:
             nonlocal count
             count += 1
             alarm.wake_at(1 if count < 5 else None)
+            if count == 5:
+                enough.set()
 
         alarm = make(ring)
         alarm.wake_at(1)
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(enough.wait(), 20)
+        await asyncio.sleep(0.05)
         alarm.close()
         return count
 
@@ -115,19 +123,18 @@ class _SleepyClock(SystemClock):
 
 
 def test_polling_notices_a_resume_within_a_second() -> None:
-    async def run() -> float:
+    async def run() -> bool:
         clock = _SleepyClock()
         rung = asyncio.Event()
         alarm = PollingScheduler(asyncio.get_running_loop(), rung.set, clock)
         alarm.wake_at(clock.boottime() + 600 * SECOND)
         await asyncio.sleep(0.05)
         clock.asleep = 700 * SECOND
-        start = time.monotonic()
-        await asyncio.wait_for(rung.wait(), 5)
+        await asyncio.sleep(1.1)
         alarm.close()
-        return time.monotonic() - start
+        return rung.is_set()
 
-    assert asyncio.run(run()) < 1.1
+    assert asyncio.run(run())
 
 
 def _timerfds() -> list[str]:

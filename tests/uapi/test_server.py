@@ -271,14 +271,14 @@ def test_deletion_of_the_socket_file_is_told(served: Served) -> None:
     assert served.ask("get=1\n\n") == OK
     assert not served.deleted.is_set()
     served.server.path.unlink()
-    assert served.deleted.wait(5)
+    assert served.deleted.wait(20)
 
 
 def test_deletion_before_the_start_is_told(directory: Path) -> None:
     served = Served("wgt0", directory)
     served.server.path.unlink()
     with served:
-        assert served.deleted.wait(5)
+        assert served.deleted.wait(20)
 
 
 def test_deletion_before_an_inherited_socket_is_taken_over_is_told(directory: Path) -> None:
@@ -320,7 +320,7 @@ def test_close_before_start(directory: Path) -> None:
 def test_close_leaves_a_successors_socket_alone(directory: Path) -> None:
     with Served("wgt0", directory) as served:
         served.server.path.rename(directory / "moved")
-        assert served.deleted.wait(5)
+        assert served.deleted.wait(20)
         with bind_uapi_socket("wgt0", directory):
             served.run(served.server.close())
             assert served.server.path.exists()
@@ -388,7 +388,7 @@ def test_a_pause_does_not_outlive_the_server(
 def test_a_listener_that_died_is_told(served: Served, failing: Callable[[int], None]) -> None:
     failing(errno.EBADF)
     with served.connect():
-        assert served.failed.wait(5)
+        assert served.failed.wait(20)
 
 
 def test_a_fault_of_the_connection_itself_is_logged_without_its_text(
