@@ -26,7 +26,8 @@ from pywg.protocol.messages import MACS_SIZE
 from pywg.protocol.tai64n import tai64n
 from tests.netns.daemon import daemon_environment
 from tests.netns.namespace import Namespace
-from tests.netns.traffic import udp_socket
+from tests.netns.traffic import ping, udp_socket
+from tests.netns.wait import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,11 @@ def doctor(namespace: Namespace, *words: str) -> Visit:
     for one in findings:
         print(f"{one.severity:8} {one.code.value}: {one.sentence} -> {one.advice}")
     return Visit(done.returncode, tuple(findings))
+
+
+def reach(namespace: Namespace, address: str) -> None:
+    """Ping until there is an answer: the first handshake is done then."""
+    until(lambda: bool(ping(namespace, address, count=1).received), f"{address} answers", seconds=10)
 
 
 def ping_all(namespace: Namespace, *addresses: str) -> None:

@@ -1,6 +1,6 @@
 """Mistakes of a newcomer, made in namespaces with real daemons: the tunnel seems well, or is not made at all.
 
-Comes in: two machines and files. Goes out: what doctor says on either. Rule: as in test_causes.
+Comes in: two machines and files. Goes out: what doctor says on either. Rule: as in test_peers.
 """
 
 import os
@@ -16,7 +16,6 @@ import pytest
 from pywg.doctor.findings import Code
 from pywg.uapi.client import UapiClient
 from tests.doctor.practice import HandMade, doctor, ping_all
-from tests.needs import need, need_root
 from tests.netns.daemon import KeyPair, Program, daemon_environment
 from tests.netns.lab import Lab, Tunnel
 from tests.netns.namespace import Namespace, new_interface_name
@@ -24,16 +23,11 @@ from tests.netns.traffic import ping
 from tests.netns.wait import until
 from tests.nobody import as_nobody
 
+pytestmark = pytest.mark.usefixtures("doctors_tools")
 HOSTS = ("192.168.1.123", "fd05::123")
 """In the LAN behind the responder."""
 NETWORKS = "192.168.1.0/24,fd05::/64"
 POST_UP = "iptables -A FORWARD -i %i -j ACCEPT; iptables -t nat -A POSTROUTING -o eth1 -j MASQUERADE"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _needed() -> None:
-    need_root()
-    need("ip", "wg", "nft", "ping", "setpriv")
 
 
 @dataclass(frozen=True)
