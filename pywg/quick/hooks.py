@@ -2,9 +2,9 @@
 
 In: commands as they were written. Out: nothing; a QuickError for the first that fails. Rules kept, as in
 wg-quick(8): ``%i`` is the interface; each is echoed; each runs by itself in bash, under ``set -e`` and
-``pipefail``, in the locale C, on our standard streams, and finds $INTERFACE and $CONFIG_FILE. Where there is
-no bash they run in sh. A hook may hold a key and never stands among the words of a process, which everybody
-may read.
+``pipefail``, as the body of a function (``local``, ``return``), in the locale C, on our standard streams, and
+finds $INTERFACE and $CONFIG_FILE. Where there is no bash they run in sh. A hook may hold a key and never
+stands among the words of a process, which everybody may read.
 """
 
 import os
@@ -49,7 +49,7 @@ def run_hooks(setting: str, hooks: Sequence[str], config: QuickConfig, device: s
 
 def _run_script(text: str, interruption: Interruption, environment: Mapping[str, str]) -> int:
     with memory_file() as script:
-        script.write(f"{text}\n".encode("utf-8", "surrogateescape"))
+        script.write(text.encode("utf-8", "surrogateescape"))
         script.seek(0)
         words = [*_shell(), f"{_DESCRIPTORS}/{script.fileno()}"]
         return run_command(words, interruption, environment, keep=(script.fileno(),))
@@ -82,9 +82,10 @@ def run_command(
 
 
 def _shell() -> list[str]:
+    """The words before the name of the file with the hook, which is the body of a function: see above."""
     if shutil.which("bash") is None:
-        return ["sh", "-e"]
-    return ["bash", "-e", "-o", "pipefail", "-O", "extglob"]
+        return ["sh", "-e", "-c", 'hook() { (. "$0"); }; hook']
+    return ["bash", "-e", "-o", "pipefail", "-O", "extglob", "-c", 'hook() { (eval -- "$(< "$0")"); }; hook']
 
 
 def _environment(config: QuickConfig, device: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ refuses in a segmented batch is sent alone before it counts as refused (ip(7), i
 import errno
 import os
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -166,7 +167,8 @@ class LinuxUdp:
 
     def set_mark(self, mark: int) -> None:
         """SO_MARK; 0 is none. Raises OSError (EPERM without CAP_NET_ADMIN)."""
-        self._socket.setsockopt(socket.SOL_SOCKET, control.SO_MARK, mark)
+        # As bytes: an int is signed to setsockopt(), and marks have all 32 bits.
+        self._socket.setsockopt(socket.SOL_SOCKET, control.SO_MARK, mark.to_bytes(4, sys.byteorder))
 
     def take_errors(self) -> Sequence[IcmpError]:
         """What ICMP told since the last call, oldest first; at most PENDING_ERRORS."""

@@ -108,6 +108,7 @@ CASES: Final = (
     Case("::/0", interface("Address = fd00::1/64") + peer("AllowedIPs = ::/0")),
     Case("all of both", interface(_BOTH) + peer("AllowedIPs = 0.0.0.0/0, ::/0, 10.0.0.0/8")),
     Case("all, with FwMark", interface(_BOTH, "FwMark = 0x4711") + peer("AllowedIPs = 0.0.0.0/0, ::/0")),
+    Case("the highest FwMark", interface(_ADDRESS, "FwMark = 0xffffffff") + peer("AllowedIPs = 0.0.0.0/0")),
     Case(
         "all, more addresses",
         interface("Address = 10.0.0.1/24, 10.3.0.1/24") + peer("AllowedIPs = 0.0.0.0/0"),
@@ -131,6 +132,9 @@ CASES: Final = (
     ),
     Case("a hook that changes the interface", interface(_ADDRESS, "PostUp = ip ro add 10.9.0.0/16 dev %i")),
     Case("a hook of bash", interface(_ADDRESS, "PostUp = [[ %i == wt* ]] && wc -l < <(echo $((1+1)))")),
+    Case("a hook as a function's body", interface(_ADDRESS, "PostUp = local a=1; echo $a; return; false")),
+    Case("PostUp returns", interface(_ADDRESS, "PostUp = return 4")),
+    Case("a hook that ends with a backslash", interface(_ADDRESS, "PostUp = echo \\")),
     Case("PostUp fails", interface(_ADDRESS, "PostUp = exit 7") + peer("AllowedIPs = 0.0.0.0/0")),
     Case("part of a PostUp fails", interface(_ADDRESS, "PostUp = false; true")),
     Case("PreDown fails", interface(_ADDRESS, "PreDown = test -e gone || exit 9", "PreDown = touch gone")),

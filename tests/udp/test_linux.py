@@ -115,6 +115,8 @@ def test_buffers_are_7_mib_and_the_mark_is_set() -> None:
             # The kernel tells twice what was asked for.
             assert status["receive_buffer"] == status["send_buffer"] == str(2 * (7 << 20))
             assert udp._socket.getsockopt(socket.SOL_SOCKET, linux_control.SO_MARK) == 0x1234
+            udp.set_mark(0xFFFFFFFF)
+            assert udp._socket.getsockopt(socket.SOL_SOCKET, linux_control.SO_MARK) == -1  # Read as an int.
             udp.set_mark(0)
             assert udp._socket.getsockopt(socket.SOL_SOCKET, linux_control.SO_MARK) == 0
     finally:
