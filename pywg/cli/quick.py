@@ -68,7 +68,7 @@ def _run(command: str, words: Sequence[str], action: Action, flags: Sequence[str
     if os.geteuid() != 0:
         tell(f"run as root: sudo pywg {' '.join((command, *words))}")
         return 1
-    with Interruption() as interruption:
+    with Interruption(until_exit=True) as interruption:
         try:
             _act(action, taken, interruption)
         except Interrupted as interrupted:

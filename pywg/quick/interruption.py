@@ -2,7 +2,8 @@
 
 In: the signals that end a command. Out: `Interrupted`, raised between two steps or while we wait for
 something that may take long. Rules kept: a change of the system is never cut in two; nor is undoing, which
-neither looks for signals nor waits in here; a signal that whoever started us ignores (nohup) stays ignored.
+neither looks for signals nor waits in here; a signal that whoever started us ignores (nohup) stays ignored;
+what is done and told with our exit status is not told otherwise by a signal that comes while Python ends.
 """
 
 import signal
@@ -25,8 +26,10 @@ class Interrupted(BaseException):
 class Interruption:
     """Use as a context manager around the command; in the main thread only."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, until_exit: bool = False) -> None:
+        """`until_exit`: when the command has ended, so will the process, and signals do nothing more."""
         self._number: int | None = None
+        self._until_exit = until_exit
         self._waiting = False
         self._former = {number: signal.getsignal(number) for number in END_SIGNALS}
 
@@ -39,6 +42,8 @@ class Interruption:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._until_exit:
+            return
         for number, handler in self._former.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 

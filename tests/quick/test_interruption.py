@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.netns.daemon import PROJECT
 from tests.netns.wait import until
 from tests.quick.cases import FILE, NAME, interface, peer
 from tests.quick.room import Room
@@ -83,6 +84,35 @@ def test_a_second_signal_does_not_cut_the_undoing_short(room: Room) -> None:
             assert started.end(signal.SIGTERM) == 128 + signal.SIGINT
     finally:
         slow.write_text(quick)
+
+
+_SLOW_TO_END = """\
+import atexit, pathlib, sys, time
+
+def end_slowly():
+    pathlib.Path("ending").touch()
+    while not pathlib.Path("end").exists():
+        time.sleep(0.01)
+
+if "up" in sys.orig_argv:
+    atexit.register(end_slowly)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_comes_after_the_end(room: Room, number: signal.Signals) -> None:
+    """Python needs a moment to end. What is up must not be told as interrupted, which means undone."""
+    for file in ("ending", "end"):
+        (room.directory / file).unlink(missing_ok=True)
+    (room.directory / "sitecustomize.py").write_text(_SLOW_TO_END)
+    started = Started(room, interface(ADDRESS), "env", f"PYTHONPATH={PROJECT}:{room.directory}")
+    until((room.directory / "ending").exists, "it ends", seconds=5)
+    started.process.send_signal(number)
+    (room.directory / "end").touch()
+    assert started.process.wait(4) == 0
+    assert "Traceback" not in started.rest()
+    assert room.pywg("down", FILE).status == 0
+    room.until_tidy()
 
 
 def test_an_ignored_signal_stays_ignored(room: Room) -> None:
