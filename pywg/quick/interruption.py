@@ -42,10 +42,9 @@ class Interruption:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._until_exit:
-            return
         for number, handler in self._former.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            after = signal.SIG_IGN if self._until_exit else handler
+            signal.signal(number, signal.SIG_DFL if after is None else after)
 
     def check(self) -> None:
         """Between two steps. Raises Interrupted if a signal has come."""
