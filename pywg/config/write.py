@@ -10,6 +10,7 @@ from typing import Final
 
 from pywg.config.model import QuickConfig
 from pywg.show.conf import showconf
+from pywg.show.text import interface_text
 from pywg.uapi.model import DeviceState
 
 _HEADING: Final = "[Interface]\n"
@@ -27,7 +28,7 @@ def quick_file_text(
     `dns`: servers now set for the interface. `mtu`: the interface's; it is written only if the file had one.
     """
     own = [
-        *(f"Address = {address}" for address in addresses),
+        *(f"Address = {interface_text(address)}" for address in addresses),
         *(f"DNS = {server}" for server in dns),
     ]
     if config.mtu is not None and mtu is not None:

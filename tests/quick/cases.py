@@ -151,6 +151,12 @@ CASES: Final = (
         interface(_ADDRESS, "DNS = 10.0.0.53", "Table = 77") + peer("AllowedIPs = 10.1.0.0/16"),
         commands=(("up", FILE), ("save", FILE), ("down", FILE)),
     ),
+    Case(
+        "save, an IPv4 address within one of IPv6",
+        interface("Address = ::192.0.2.7/96") + peer(_OTHER),
+        commands=(("up", FILE), ("save", FILE), ("down", FILE)),
+        differs=Difference("ours echoes the address as Python writes it", ("echo",)),
+    ),
     Case("strip", "# kept\n" + interface(_ADDRESS, "DNS = 1.1.1.1") + peer(), (("strip", FILE),)),
     Case("strip of a wrong file", interface("Unknown = 1"), (("strip", FILE),)),
     # By name
