@@ -1,7 +1,7 @@
 """``pywg up | down | save | strip``: wg-quick(8) without wg-quick.
 
 In: an interface's name or its file. Out: a changed system; what is done is echoed on standard error. Rule
-kept: the exit statuses of wg-quick(8), which passes on those of ip(8) and of hooks.
+kept: the exit statuses of wg-quick(8), which passes on those of ip(8), of other programs and of hooks.
 """
 
 import os
@@ -28,7 +28,6 @@ from pywg.quick.up import bring_up
 from pywg.uapi.client import UapiError
 
 KERNEL: Final = "--kernel"
-REFUSED: Final = 2
 
 Action = Callable[[QuickConfig, Host, Taken], None]
 
@@ -136,6 +135,4 @@ def _reason(error: Exception) -> str:
 
 
 def _status(error: Exception) -> int:
-    if isinstance(error, QuickError):
-        return error.status
-    return REFUSED if isinstance(error, NetworkError) else 1
+    return error.status if isinstance(error, QuickError | NetworkError) else 1

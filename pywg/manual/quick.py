@@ -13,8 +13,8 @@ _WHICH: Final = Argument(
     (Fills.CONFIGURATION,),
 )
 _STATUS: Final = """
-    0; 1 for an error; 2 if the system refused a link, an address, a route or a rule; a hook's own if one
-    fails; 128 and the signal's number if a signal ended it.
+    0; 1 for an error; 2 if the system refused a link, an address, a route or a rule; that of a hook,
+    nft or resolvconf if one of them fails; 128 and the signal's number if a signal ended it.
 """
 
 UP: Final = Command(

@@ -78,7 +78,7 @@ def run(*words: str, text: str = "", timeout: float = TIMEOUT) -> Printed:
         if len(said) > _LONGEST_SAID:
             said = f"{said[:_LONGEST_SAID]} ..."
         ended = f"exit status {status}" if status > 0 else f"killed by signal {-status}"
-        raise NetworkError(f"{_line(words)}: {said} ({ended})")
+        raise NetworkError(f"{_line(words)}: {said} ({ended})", status if status > 0 else 128 - status)
     return printed
 
 

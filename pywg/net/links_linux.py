@@ -51,14 +51,14 @@ class LinuxLinks:
         """See Links."""
         words = f"ip link set mtu {mtu} up dev {name}"
         index = self._kernel.index(name, words)
+        wrong_mtu = f"the interface cannot have an MTU of {mtu}"
+        if mtu < 0:  # The way to an endpoint has one below 80, and netlink has no negative numbers.
+            raise NetworkError(f"{words}: {wrong_mtu}")
         self._kernel.links_changed += 1
         self._kernel.change(
             words,
             lambda: self._kernel.ipr.link("set", index=index, mtu=mtu, state="up"),
-            {
-                errno.ENODEV: f"there is no interface {name}",
-                errno.EINVAL: f"the interface cannot have an MTU of {mtu}",
-            },
+            {errno.ENODEV: f"there is no interface {name}", errno.EINVAL: wrong_mtu},
         )
 
     def mtu(self, name: str) -> int:

@@ -23,6 +23,11 @@ FAMILIES: Final = (4, 6)
 class NetworkError(Exception):
     """The system refused. One line: what was to be done, why it was not and, if known, what to do."""
 
+    def __init__(self, text: str, status: int = 2) -> None:
+        """`status`: exit status of the command; ip(8)'s for what the kernel refuses, else a program's own."""
+        super().__init__(text)
+        self.status = status
+
 
 class Links(Protocol):
     """Network interfaces and their addresses."""

@@ -4,6 +4,7 @@ In: a configuration and a host. Out: nothing left. Order kept: that of wg-quick(
 interface with its addresses and routes, name servers, firewall, PostDown. Once it has begun to take away it
 goes on, whatever of it fails; that is told. An interface may have gone by itself (its daemon was killed, it
 was deleted by hand): what it has left behind, name servers that do not answer among it, is taken away too.
+PostDown is run if the interface is gone, be something else left or not, for hooks take away too.
 """
 
 from collections.abc import Iterator
@@ -35,9 +36,11 @@ def take_down(config: QuickConfig, host: Host) -> None:
         host.interruption.check()
         steps = list(_steps(config, name, host, gone=False))
 
-    if not do_all(steps, host.tell):
+    complete = do_all(steps, host.tell)
+    if find_device(config.name, host) is None:
+        run_hooks("PostDown", config.hooks.post_down, config, name, host)
+    if not complete:
         raise QuickError(f"{name} is not down completely: see above")
-    run_hooks("PostDown", config.hooks.post_down, config, name, host)
 
 
 def _steps(config: QuickConfig, name: str, host: Host, *, gone: bool) -> Iterator[Step]:

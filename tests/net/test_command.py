@@ -34,20 +34,23 @@ def test_input_goes_in_and_output_comes_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "said", "status"),
     [
-        ("echo wrong >&2; echo also >&2; exit 3", "it: wrong / also (exit status 3)"),
-        ("echo told on stdout; exit 1", "it: told on stdout (exit status 1)"),
-        ("exit 4", "it: it does not say why (exit status 4)"),
-        ("kill -9 $$", "it: it does not say why (killed by signal 9)"),
+        ("echo wrong >&2; echo also >&2; exit 3", "it: wrong / also (exit status 3)", 3),
+        ("echo told on stdout; exit 1", "it: told on stdout (exit status 1)", 1),
+        ("exit 4", "it: it does not say why (exit status 4)", 4),
+        ("kill -9 $$", "it: it does not say why (killed by signal 9)", 137),
     ],
 )
 def test_a_failure_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str, status: int
 ) -> None:
     program(tmp_path, "it", script)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert failure("it") == said
+    with pytest.raises(NetworkError) as caught:
+        command.run("it")
+    assert str(caught.value) == said
+    assert caught.value.status == status
 
 
 def test_what_is_not_there_or_no_program_is_an_error(tmp_path: Path) -> None:

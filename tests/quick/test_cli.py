@@ -1,6 +1,7 @@
 """The four words on the command line: what reaches the user, with which exit status."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from pywg.cli import quick
 from pywg.config.model import ConfigError
 from pywg.daemon.errors import StartError
+from pywg.daemon.signals import END_SIGNALS
 from pywg.net.system import NetworkError
 from pywg.quick.errors import QuickError
 from pywg.uapi.client import UapiError
@@ -18,13 +20,16 @@ Say = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A file, and a process that is root, or seems to be."""
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A file, and a process that is root, or seems to be; and heeds signals afterwards."""
     monkeypatch.setattr("os.geteuid", lambda: 0)
     path = tmp_path / "wg0.conf"
     path.touch(mode=0o600)
     path.write_text(f"[Interface]\nPrivateKey = {SECRET} # ours\nDNS = 1.1.1.1\n")
-    return str(path)
+    handlers = {number: signal.getsignal(number) for number in END_SIGNALS}
+    yield str(path)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("word", [quick.up, quick.down, quick.save, quick.strip])
@@ -51,6 +56,7 @@ def test_wrong_use(word: Callable[[list[str]], int], words: list[str], sentence:
     [
         (QuickError("what happened", 7), 7),
         (NetworkError("what happened"), 2),
+        (NetworkError("what happened", 5), 5),
         (ConfigError("what", None, "happened"), 1),
         (StartError("what happened"), 1),
         (UapiError("what happened"), 1),

@@ -129,12 +129,15 @@ def test_a_fault_of_ours_does_not_stop_the_undoing() -> None:
     assert fake.name_servers == {}
 
 
-def test_down_goes_on_whatever_fails() -> None:
+def test_down_goes_on_whatever_fails(capfd: pytest.CaptureFixture[str]) -> None:
+    """PostDown included: a rule that is left is no reason to leave what the hooks take away."""
     fake = FakeHost()
-    bring_up(config(FULL), KERNEL, fake.host())
+    text = config(FULL.replace("[Peer]", "PostDown = echo afterwards\n[Peer]"))
+    bring_up(text, KERNEL, fake.host())
     fake.fail_at = fake.changes  # The first change of `down`: the rules.
     with pytest.raises(QuickError, match="wg0 is not down completely"):
-        take_down(config(FULL), fake.host())
+        take_down(text, fake.host())
+    assert capfd.readouterr().out == "afterwards\n"
     assert "wg0" not in fake.links
     assert not fake.walls
     assert not fake.name_servers
