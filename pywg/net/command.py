@@ -28,6 +28,8 @@ SEARCHED_TOO = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Where programs for root lie; ``su`` leaves these out of PATH."""
 
 
+NOT_FOUND: Final = 127
+"""Status of a program that cannot be run, as a shell tells it."""
 _LOOK: Final = 0.2
 """Seconds from one look at how much was printed to the next."""
 _LONGEST_SAID: Final = 1000
@@ -70,7 +72,7 @@ def run(*words: str, text: str = "", timeout: float = TIMEOUT) -> Printed:
             printed = Printed(_read(out), _read(err))
     except FileNotFoundError as error:
         missing = f"{words[0]} is not installed" if error.filename == words[0] else error.strerror
-        raise NetworkError(f"{_line(words)}: {missing}") from None
+        raise NetworkError(f"{_line(words)}: {missing}", NOT_FOUND) from None
     except OSError as error:
         raise NetworkError(f"{_line(words)}: {error.strerror}") from None
     if status != 0:

@@ -55,7 +55,8 @@ class LinuxDns:
         else:
             raise NetworkError(
                 f"DNS servers for {name} need resolvconf or resolvectl, and neither is installed (Debian: "
-                "apt install openresolv, or systemd-resolved); or leave DNS out of the configuration"
+                "apt install openresolv, or systemd-resolved); or leave DNS out of the configuration",
+                command.NOT_FOUND,
             )
 
     def unset(self, name: str) -> None:

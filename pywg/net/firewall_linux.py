@@ -47,7 +47,8 @@ class LinuxFirewall:
             else:
                 raise NetworkError(
                     f"a default route through {name} needs nft or {restore}, and neither is installed "
-                    "(Debian: apt install nftables); or write 'Table = off' and add routes by yourself"
+                    "(Debian: apt install nftables); or write 'Table = off' and add routes by yourself",
+                    command.NOT_FOUND,
                 )
 
     def mark(self, name: str) -> int | None:

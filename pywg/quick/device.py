@@ -20,9 +20,10 @@ from typing import Final
 
 from pywg.daemon.launch import launch
 from pywg.daemon.opening import NAME_FILE_VARIABLE
+from pywg.net.command import NOT_FOUND
 from pywg.net.system import NetworkError, Step
 from pywg.quick.errors import QuickError
-from pywg.quick.hooks import NOT_FOUND, run_command
+from pywg.quick.hooks import run_command
 from pywg.quick.host import Host
 from pywg.quick.undo import Undo
 from pywg.uapi.client import NoSuchInterfaceError

@@ -18,15 +18,13 @@ from pathlib import Path
 from typing import Final
 
 from pywg.config.model import QuickConfig
-from pywg.net.command import memory_file
+from pywg.net.command import NOT_FOUND, memory_file
 from pywg.quick.errors import QuickError
 from pywg.quick.host import Host
 from pywg.quick.interruption import Interrupted, Interruption
 
 ENDING_SECONDS: Final = 5.0
 """Longest wait for a command that was told to end."""
-NOT_FOUND: Final = 127
-"""Status of a command that cannot be run, as a shell tells it."""
 _DESCRIPTORS: Final = "/dev/fd" if sys.platform == "darwin" else "/proc/self/fd"
 """Where a program finds what it has inherited."""
 

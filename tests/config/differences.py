@@ -16,6 +16,9 @@ In no version of them:
 - ``DNS = *`` is no list of the files in this directory;
 - ``save`` writes ``a && b`` in a hook as it is (bash 5.2 puts "[Interface]" in place of each ``&``), and
   addresses also of a device that has neither port nor key;
+- ``down`` that could not take back name servers, rules or firewall says so and exits 1; wg-quick exits 0, or
+  stops half-way;
+- a route's ``mtu lock`` counts as its MTU;
 - a directory is no configuration; wg takes it for an empty one and clears the interface;
 - blanks or a minus before the port of ``listen-port`` are refused (wg takes ``set wg0 listen-port " 5"``, and
   for ``-4294967295`` it takes port 1);

@@ -54,9 +54,10 @@ def test_a_failure_is_one_line(
 
 
 def test_what_is_not_there_or_no_program_is_an_error(tmp_path: Path) -> None:
-    assert failure("no-such-program-at-all", "-x") == (
-        "no-such-program-at-all -x: no-such-program-at-all is not installed"
-    )
+    with pytest.raises(NetworkError) as caught:
+        command.run("no-such-program-at-all", "-x")
+    assert str(caught.value) == "no-such-program-at-all -x: no-such-program-at-all is not installed"
+    assert caught.value.status == 127
     (tmp_path / "it").write_text("")
     assert failure(str(tmp_path / "it")).endswith(": Permission denied")
 

@@ -139,8 +139,9 @@ def test_resolved_has_forgotten_an_interface_that_is_gone(machine: Machine) -> N
 
 
 def test_without_either_it_says_what_to_install(machine: Machine) -> None:
-    with pytest.raises(NetworkError, match="apt install openresolv, or systemd-resolved"):
+    with pytest.raises(NetworkError, match="apt install openresolv, or systemd-resolved") as caught:
         machine.dns.set("wg0", SETTINGS)
+    assert caught.value.status == 127
     machine.dns.unset("wg0")
     assert machine.dns.servers("wg0") == []
 
