@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -105,8 +105,21 @@ def _end(child: subprocess.Popen[bytes], number: int) -> None:
 
 def _send(process: int, number: int) -> None:
     """To a child of ours and to those below it: a shell that dies of a signal leaves those alone."""
+    family = list(_stop(process))
+    for signal_number in (number, signal.SIGCONT):
+        for each in reversed(family):
+            _kill(each, signal_number)
+
+
+def _stop(process: int) -> Iterator[int]:
+    """Each before its children are looked up, or it might start another one meanwhile."""
+    _kill(process, signal.SIGSTOP)
+    yield process
     for child in _children(process):
-        _send(child, number)
+        yield from _stop(child)
+
+
+def _kill(process: int, number: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(process, number)
 

@@ -67,6 +67,16 @@ def test_what_a_hook_waits_for_ends_with_it(room: Room, number: signal.Signals) 
     room.until_tidy()
 
 
+def test_what_a_hook_is_about_to_start_ends_with_it(room: Room) -> None:
+    """Whoever is signalled while another is looked for may have started a third."""
+    busy = "for i in {1..300}; do [[ $i != 100 ]] || : > ready; sleep 32 & done; sleep 33"
+    room.write(FILE, interface(f"PostUp = {busy}"))
+    started = up_until_its_hook_runs(room)
+    started.send_signal(signal.SIGTERM)
+    assert started.wait(4) == 128 + signal.SIGTERM
+    room.until_tidy()
+
+
 @pytest.mark.parametrize(
     "environment",
     [{}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
