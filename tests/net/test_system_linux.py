@@ -152,7 +152,8 @@ def test_refusals_say_what_was_wanted_and_what_is_wrong(ours: "Ours") -> None:
         "greater than device maximum",
     )
     expect(
-        lambda net: net.links.set_up("wg0", -12), "mtu -12 up dev wg0: the interface cannot have an MTU of -12"
+        lambda net: net.links.set_up("wg0", -12),
+        "mtu -12 up dev wg0: the interface cannot have an MTU of -12",
     )
     for address in ("10.0.0.1/24", "fd00::1/64"):
         expect(
