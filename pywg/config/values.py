@@ -22,10 +22,11 @@ _KEYS: Final = frozenset({"privatekey", "publickey", "presharedkey", "private-ke
 _LISTS: Final = frozenset({"allowedips", "allowed-ips", "address"})
 
 _PORT: Final = re.compile(r"\+?[0-9]+")
-_RESOLVERS_PORT: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]+)")
-"""What getaddrinfo(3) takes for a number, and then cuts to 16 bits."""
+_C_INTEGER: Final = re.compile(rf"[{BLANKS}]*([+-]?)0*([0-9]+)")
 _FWMARK: Final = re.compile(r"0x[0-9a-fA-F]+|[0-9]+")
 _DIGITS: Final = re.compile(r"[0-9]+")
+_MOST_DIGITS: Final = 10
+"""Of a number that means something."""
 # Half a key or more, be it in the alphabet for URLs: capitals and small letters mixed, which no host name
 # needs, or as long as a whole one.
 _BASE64_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{20,}")
@@ -73,6 +74,12 @@ def _may_be_key(run: str) -> bool:
     return is_mixed or any(len(word) >= _LONG_RUN for word in re.split("[_-]", run))
 
 
+def c_integer(text: str) -> int | None:
+    """What strtoul(3) reads to the end of `text`, cut short if it has no use; None if that is no number."""
+    found = _C_INTEGER.fullmatch(text)
+    return None if found is None else int(found[1] + found[2][: _MOST_DIGITS + 1])
+
+
 def port(text: str) -> int:
     """A listening port: its number, or the name of a UDP service in /etc/services."""
     if (number := _number(text.removeprefix("+"))) is not None and _PORT.fullmatch(text) and number <= U16:
@@ -115,11 +122,10 @@ def endpoint(text: str, line: int = 0) -> HostPort:
         host, colon, port_text = text.rpartition(":")
     if colon != ":" or not host or not port_text:
         raise ValueError("expected HOST:PORT or [ADDRESS6]:PORT")
-    if found := _RESOLVERS_PORT.fullmatch(port_text):
-        sign, digits = found.groups()
-        number = _number(digits)
-        if number is None or number > U16 or (sign == "-" and number):
-            raise ValueError("expected a port from 0 to 65535 after the last colon")
+    # getaddrinfo(3) cuts a number to 16 bits.
+    number = c_integer(port_text)
+    if number is not None and not 0 <= number <= U16:
+        raise ValueError("expected a port from 0 to 65535 after the last colon")
     return HostPort(host, port_text, line)
 
 
@@ -176,4 +182,4 @@ def _number(text: str) -> int | None:
     if not _DIGITS.fullmatch(text):
         return None
     significant = text.lstrip("0")
-    return int(significant or "0") if len(significant) <= 10 else None
+    return int(significant or "0") if len(significant) <= _MOST_DIGITS else None

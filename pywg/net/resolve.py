@@ -7,7 +7,6 @@ times as long each time, at most 20 s. In one thing we are less patient: a port 
 """
 
 import os
-import re
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from pywg.config.model import COMMAND_LINE, ConfigError, HostPort
-from pywg.config.values import quoted
+from pywg.config.values import c_integer, quoted
 from pywg.endpoint import Endpoint
 
 RETRIES_VARIABLE: Final = "WG_ENDPOINT_RESOLUTION_RETRIES"
@@ -28,8 +27,6 @@ PAUSE_GROWTH: Final = 1.2
 
 _NO_DATA: Final = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)  # Not every C library has it.
 _FINAL_ERRORS: Final = frozenset({socket.EAI_NONAME, socket.EAI_FAIL, _NO_DATA, socket.EAI_SERVICE})
-_NUMBER: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]{1,10})")
-"""What strtoul(3) reads to its end."""
 
 Tell = Callable[[str], None]
 """Takes a sentence for the user, who waits."""
@@ -48,9 +45,8 @@ def retries_wanted(environ: Mapping[str, str]) -> int | None:
         return 0
     if text == "infinity":
         return None
-    found = _NUMBER.fullmatch(text)
-    number = -1 if found is None else int("".join(found.groups()))
-    if not 0 <= number <= MOST_RETRIES:
+    number = c_integer(text)
+    if number is None or not 0 <= number <= MOST_RETRIES:
         raise ConfigError(RETRIES_VARIABLE, None, f"{quoted(text)}: expected a number or infinity")
     return number
 

@@ -5,6 +5,7 @@ asked for. Under ``Table = auto`` a default route makes a full tunnel, which tak
 how these stay outside is a matter of the system (FullTunnel).
 """
 
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
 
@@ -67,10 +68,13 @@ def _begin_full_tunnel(name: str, state: DeviceState, host: Host, undo: Undo) ->
 
 def _families(state: DeviceState) -> set[int]:
     """Those that have a default route."""
-    return {prefix.version for prefix in _longest_first(state) if prefix.prefixlen == 0}
+    return {prefix.version for prefix in _prefixes(state) if prefix.prefixlen == 0}
 
 
 def _longest_first(state: DeviceState) -> list[Prefix]:
     """Within a length in wg-quick's order, which is that of `sort`."""
-    prefixes = (prefix for peer in state.peers for prefix in peer.allowed_ips)
-    return sorted(prefixes, key=lambda prefix: (prefix.prefixlen, str(prefix)), reverse=True)
+    return sorted(_prefixes(state), key=lambda prefix: (prefix.prefixlen, str(prefix)), reverse=True)
+
+
+def _prefixes(state: DeviceState) -> Iterator[Prefix]:
+    return (prefix for peer in state.peers for prefix in peer.allowed_ips)

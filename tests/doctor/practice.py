@@ -58,6 +58,10 @@ class Visit:
         """What is said of one peer, base64."""
         return [one for one in self.findings if one.peer == public_key]
 
+    def ill_of(self, public_key: str) -> list[Told]:
+        """Warnings and problems of one peer."""
+        return [one for one in self.ill if one.peer == public_key]
+
     def the(self, code: Code) -> Told:
         """The only finding of that code."""
         (found,) = [one for one in self.findings if one.code is code]

@@ -202,14 +202,14 @@ def _tries(daemon: Daemon, public_key: str) -> int:
     ],
 )
 def test_of_one_peer(ward: Ward, cause: str, code: Code, says: str) -> None:
-    (found,) = [one for one in ward.of(cause) if one.severity != "ok"]
+    (found,) = ward.visit.ill_of(ward.keys[cause])
     assert found.code is code
     assert says in found.sentence
     assert found.advice
 
 
 def test_a_peer_gone_silent_on_a_narrow_path(ward: Ward) -> None:
-    silent, narrow = [one for one in ward.of("silent") if one.severity != "ok"]
+    silent, narrow = ward.visit.ill_of(ward.keys["silent"])
     assert silent.code is Code.GONE_SILENT
     assert "The tunnel worked until" in silent.sentence
     assert narrow.code is Code.MTU_TOO_LARGE

@@ -87,7 +87,7 @@ def test_a_peers_clock_is_behind(responder: Responder) -> None:
     assert one.answer() is not None
     assert responder.refuses(one, 1_600_000_000)
     visit = doctor(responder.daemon.namespace, responder.daemon.interface)
-    (found,) = [told for told in visit.of(key_to_base64(one.identity.public_key)) if told.severity != "ok"]
+    (found,) = visit.ill_of(key_to_base64(one.identity.public_key))
     assert found.code is Code.STALE_TIMESTAMP
     assert "initiations (1) carry a time before that of an earlier one" in found.sentence
     responder.forget(one)
@@ -99,7 +99,7 @@ def test_answers_are_never_used(responder: Responder) -> None:
         one.send(1_700_000_000 + second)
         assert one.answer() is not None
     visit = doctor(responder.daemon.namespace, responder.daemon.interface)
-    (found,) = [told for told in visit.of(key_to_base64(one.identity.public_key)) if told.severity != "ok"]
+    (found,) = visit.ill_of(key_to_base64(one.identity.public_key))
     assert found.code is Code.NEVER_CONFIRMED
     assert "were answered 3 times" in found.sentence
     responder.forget(one)
